@@ -1,0 +1,37 @@
+PYTHON ?= python3
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)  # a pyenv shim may exist and not run
+RUN = $(UV) run --frozen
+export UV_PYTHON_DOWNLOADS := never
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format check acceptance bench clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
+
+.tools/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "dispatch needs Python 3.11 or newer: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .tools && .tools/bin/python -m pip install -q --disable-pip-version-check 'uv==0.13.8'
+
+.venv/.stamp: pyproject.toml uv.lock | $(filter .tools/bin/uv,$(UV))
+	@$(UV) sync -q --frozen --python $(PYTHON) && touch $@
+
+run: .venv/.stamp ## the whole system on embedded servers with the sample file: make run ARGS="--once"
+	@.venv/bin/dispatch up --demo $(ARGS)
+
+test: .venv/.stamp ## all tests, on the embedded servers: make test ARGS="-k intake"
+	@.venv/bin/pytest -q $(ARGS)
+
+check: .venv/.stamp ## lint, format, types, import contracts
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache && .venv/bin/deptry src
+
+format: .venv/.stamp ## format and fix what can be fixed
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+acceptance: .venv/.stamp ## write docs/acceptance.md from the table, the tests and the documents
+	@.venv/bin/python tools/acceptance.py
+
+bench: .venv/.stamp ## side by side with peers and limits: make bench ARGS="append --quick"
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+clean: ## remove what make built (never the data)
+	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,3 @@
+"""dispatch: an autonomous pipeline for fixed-price service jobs."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,102 @@
+"""The event ledger: append-only streams, in the one order in which everything was recorded."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from dispatch.domain.events import Event
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """Why events are recorded: the command that asked, the batch or request it belongs to, and who acted.
+
+    A retry of the same append carries the same `command_id`: the ledger finds its own earlier write by it.
+    """
+
+    command_id: str  # UUID
+    correlation_id: str = ""  # UUID or empty
+    actor: str = ""
+
+
+class Append(msgspec.Struct, frozen=True, gc=False):
+    """Events that follow version `version` of a stream (0: the stream is new)."""
+
+    stream: str  # UUID
+    version: int
+    events: Sequence[Event]
+    cause: Cause
+
+
+class History(msgspec.Struct, frozen=True):
+    """A stream as it is: its version is the number of its events."""
+
+    version: int
+    events: Sequence[Event]
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """An event as it stands in the ledger, with its place and its cause."""
+
+    position: int  # Place in the one order of all events; rises, may have gaps.
+    stream: str
+    version: int
+    event: Event
+    recorded_at: datetime
+    actor: str
+    correlation_id: str
+    causation_id: str
+
+
+class VersionConflict(Exception):
+    """Someone else wrote to the stream first: load it again and decide anew."""
+
+    def __init__(self, stream: str, expected: int, found: int) -> None:
+        super().__init__(f"stream {stream} is at version {found}, not {expected}")
+        self.stream, self.expected, self.found = stream, expected, found
+
+
+class LedgerUnavailable(Exception):
+    """The ledger cannot be reached; nothing is known to be recorded, and asking again is safe."""
+
+
+class EventLedger(Protocol):
+    """Append-only streams of events. Appends are durable when they return."""
+
+    def load(self, stream: str) -> History:
+        """One stream from its beginning; version 0 and no events when there is none."""
+        ...
+
+    def load_many(self, streams: Sequence[str]) -> dict[str, History]:
+        """Many streams in one query; every asked stream is in the answer."""
+        ...
+
+    def append(self, appends: Sequence[Append]) -> list[range | VersionConflict]:
+        """Record for many streams in one transaction; answers in the order of `appends`.
+
+        Each stream's version check stands alone: a conflict is the answer for that stream only, the others are recorded.
+        An answer is the range of positions that the events took. An append that was recorded before under the same
+        command id is answered with the positions it took then.
+
+        Raises:
+            LedgerUnavailable: the outcome is not known; ask again with the same command ids.
+        """
+        ...
+
+    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
+        """Record many new streams and one marker in one transaction, all or none; made for imports.
+
+        Raises:
+            VersionConflict: the marker's stream moved on, or one of the new streams exists; nothing is recorded.
+            LedgerUnavailable: as for `append`.
+        """
+        ...
+
+    def read(self, after: int, limit: int) -> list[Recorded]:
+        """Up to `limit` events behind position `after`, in order, with no event ever appearing behind a reader."""
+        ...
+
+    def head(self) -> int:
+        """The highest position that is recorded; 0 for an empty ledger."""
+        ...

@@ -1,0 +1,1 @@
+"""One received file, or one forced run of it."""

@@ -1,0 +1,28 @@
+"""Every event that the ledger can hold: a closed registry, by the names under which they are stored."""
+
+from typing import get_args
+
+import msgspec
+
+from dispatch.domain.batch import events as batch
+from dispatch.domain.job import events as job
+
+Event = batch.Event | job.Event
+
+REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+"""Stored name to type. A name that is not here is an error, never an import."""
+
+
+def event_name(event: Event) -> str:
+    """The name under which this event is stored."""
+    return type(event).__name__
+
+
+def aggregate_of(event: Event) -> str:
+    """`batch` or `job`: whose stream the event belongs to."""
+    return "job" if isinstance(event, job.JobEvent) else "batch"
+
+
+def fields_of(kind: type[Event]) -> list[str]:
+    """The stored fields of an event, in order."""
+    return [field.encode_name for field in msgspec.structs.fields(kind)]

@@ -1,0 +1,1 @@
+"""One row, notification or API request on its way through its route."""

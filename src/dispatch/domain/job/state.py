@@ -1,0 +1,120 @@
+"""What deciding about a job needs to know."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from dispatch.domain.consent import Permission
+from dispatch.domain.job.events import (
+    Event,
+    JobBlocked,
+    JobCancelled,
+    JobDelivered,
+    JobEscalated,
+    JobOpened,
+    JobResumed,
+    Output,
+    RetryScheduled,
+    StageCompleted,
+    StageFailed,
+    StageStarted,
+)
+from dispatch.domain.person import Person
+
+
+class JobStatus(StrEnum):
+    """Where a job stands. The only list of these names: SQL, documents and screens are tested against it."""
+
+    RUNNING = "running"
+    WAITING = "waiting"  # For a retry that is due later.
+    ESCALATED = "escalated"
+    BLOCKED = "blocked"
+    DELIVERED = "delivered"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED})
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as its events made it; `status` is None before it was opened."""
+
+    status: JobStatus | None = None
+    stage: str = ""
+    attempts: int = 0  # Failed attempts at the current stage.
+    forgiven: int = 0  # How many of them a person forgave by sending the job on.
+    started_attempt: int = 0
+    route: tuple[str, ...] = ()
+    batch_id: str = ""
+    row: int = 0
+    reference: str = ""
+    service: str = ""
+    price_pence: int = 0
+    opened_at: datetime | None = None
+    due_at: datetime | None = None
+    person: Person = Person()
+    permission: Permission = Permission()
+    details: dict[str, str] = {}
+    outputs: dict[str, Output] = {}
+    sent: bool = False
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is to be made now at the current stage; it never repeats within a stage."""
+        return self.attempts + 1
+
+    @property
+    def ended(self) -> bool:
+        """Has the job reached a state that it cannot leave?"""
+        return self.status in ENDED
+
+
+def evolve(job: Job, event: Event) -> Job:
+    """The job after this event."""
+    match event:
+        case JobOpened():
+            return Job(
+                status=JobStatus.RUNNING,
+                stage=event.route[0],
+                route=event.route,
+                batch_id=event.batch_id,
+                row=event.row,
+                reference=event.reference,
+                service=event.service,
+                price_pence=event.price_pence,
+                opened_at=event.at,
+                person=event.person,
+                permission=event.permission,
+                details=event.details,
+            )
+        case StageStarted():
+            return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, due_at=None)
+        case StageCompleted():
+            return replace(
+                job,
+                status=JobStatus.RUNNING,
+                stage=event.next_stage or event.stage,
+                attempts=0,
+                forgiven=0,
+                started_attempt=0,
+                due_at=None,
+                outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
+                person=event.person or job.person,
+                sent=job.sent or event.stage == "dispatch",
+            )
+        case StageFailed():
+            return replace(job, attempts=event.attempt, started_attempt=0, due_at=None)
+        case RetryScheduled():
+            return replace(job, status=JobStatus.WAITING, due_at=event.due_at)
+        case JobEscalated():
+            return replace(job, status=JobStatus.ESCALATED)
+        case JobResumed():
+            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts)
+        case JobBlocked():
+            return replace(job, status=JobStatus.BLOCKED)
+        case JobDelivered():
+            return replace(job, status=JobStatus.DELIVERED)
+        case JobCancelled():
+            return replace(job, status=JobStatus.CANCELLED)

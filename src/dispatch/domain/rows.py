@@ -1,0 +1,59 @@
+"""A row is good, refused or a duplicate; and the error budget that decides over the whole file."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class RowCode(StrEnum):
+    """Why a value of a row was refused."""
+
+    MISSING = "missing_value"
+    MONEY = "invalid_money"
+    DATE = "invalid_date"
+    PHONE = "invalid_phone"
+    EMAIL = "invalid_email"
+    POSTCODE = "invalid_postcode"
+    CHOICE = "unknown_choice"
+    RANGE = "out_of_range"
+    TOO_LONG = "value_too_long"
+    CELLS = "wrong_number_of_cells"
+
+
+class RowError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One refused value: where it stands, what was found and expected, and how to mend it.
+
+    `row` counts data rows from 1 (the header is row 0); `line` is the line of the file on which the row begins.
+    `found` never holds a personal value, only its shape.
+    """
+
+    row: int
+    line: int
+    column: str
+    code: RowCode
+    found: str
+    expected: str
+    fix: str
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """How many per cent of a file's data rows may be refused before the whole file is (acceptance 1.02, 1.12)."""
+
+    threshold_percent: int = 10
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold_percent <= 100:
+            raise ValueError(f"the error budget is a whole per cent from 0 to 100, not {self.threshold_percent}")
+
+    def broken(self, rejected: int, rows: int) -> bool:
+        """Strictly more than the threshold: exactly 10 % of a 10 % budget passes. Duplicates are not errors."""
+        return rejected * 100 > self.threshold_percent * rows
+
+    def reason(self, rejected: int, rows: int) -> str:
+        """`Error rate 15.0% exceeded threshold 10%`."""
+        return f"Error rate {error_rate(rejected, rows):.1f}% exceeded threshold {self.threshold_percent}%"
+
+
+def error_rate(rejected: int, rows: int) -> float:
+    """Refused rows per hundred data rows; 0 for a file without rows."""
+    return 100.0 * rejected / rows if rows else 0.0

@@ -1,0 +1,1 @@
+"""The doors in: HTTP, command line, NATS, and the composition root."""
