@@ -4,6 +4,14 @@ from enum import StrEnum
 
 import msgspec
 
+from dispatch.domain.errors import DomainError
+
+
+class ThresholdOutOfRange(DomainError, ValueError):
+    """The error budget is a whole per cent from 0 to 100."""
+
+    code = "error_threshold_out_of_range"
+
 
 class RowCode(StrEnum):
     """Why a value of a row was refused."""
@@ -43,15 +51,17 @@ class Budget(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold_percent <= 100:
-            raise ValueError(f"the error budget is a whole per cent from 0 to 100, not {self.threshold_percent}")
+            raise ThresholdOutOfRange(self.threshold_percent)
 
     def broken(self, rejected: int, rows: int) -> bool:
         """Strictly more than the threshold: exactly 10 % of a 10 % budget passes. Duplicates are not errors."""
         return rejected * 100 > self.threshold_percent * rows
 
     def reason(self, rejected: int, rows: int) -> str:
-        """`Error rate 15.0% exceeded threshold 10%`."""
-        return f"Error rate {error_rate(rejected, rows):.1f}% exceeded threshold {self.threshold_percent}%"
+        """`Error rate 15.0% exceeded threshold 10%`; 1,001 of 10,000 rows read 10.01 %, never "10.0% exceeded 10%"."""
+        rate = error_rate(rejected, rows)
+        digits = next((n for n in range(1, 12) if round(rate, n) > self.threshold_percent), 1)
+        return f"Error rate {rate:.{digits}f}% exceeded threshold {self.threshold_percent}%"
 
 
 def error_rate(rejected: int, rows: int) -> float:

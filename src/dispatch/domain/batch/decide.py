@@ -53,7 +53,7 @@ def decide(command: Command, batch: Batch) -> list[Event]:
     """The events that this command makes of this batch; none when it was carried out before.
 
     Raises:
-        BatchUnknown, BatchNotJudged, BatchHasOpenJobs: the command breaks a rule.
+        BatchUnknown, BatchNotJudged, BatchHasOpenJobs, ThresholdOutOfRange: the command breaks a rule.
     """
     match command:
         case ReceiveBatch():

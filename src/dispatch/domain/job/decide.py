@@ -46,6 +46,12 @@ class RouteEmpty(DomainError):
     code = "route_empty"
 
 
+class RouteRepeatsStage(DomainError):
+    """A stage stands in a route once: a job that came back to it would go round for ever."""
+
+    code = "route_repeats_stage"
+
+
 class JobNotEscalated(DomainError):
     """Only an escalated job can be resumed."""
 
@@ -68,7 +74,8 @@ def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, JobNotEscalated, JobAlreadySent, JobAlreadyEnded: the command breaks a rule.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded: the command breaks
+            a rule.
     """
     match command:
         case OpenJob():
@@ -90,6 +97,8 @@ def open_job(command: OpenJob, job: Job) -> list[Event]:
         return []
     if not command.route:
         raise RouteEmpty(command.job_id)
+    if len(set(command.route)) < len(command.route):
+        raise RouteRepeatsStage(command.job_id, *command.route)
     return [
         JobOpened(
             job_id=command.job_id,
