@@ -1,0 +1,154 @@
+"""One example of everything that can happen, with a value of its own in each field: for golden files and histories."""
+
+from datetime import UTC, date, datetime, timedelta
+
+from dispatch.domain.batch import commands as ask_batch
+from dispatch.domain.batch import events as batch
+from dispatch.domain.consent import Basis, Permission
+from dispatch.domain.events import Event
+from dispatch.domain.job import commands as ask_job
+from dispatch.domain.job import events as job
+from dispatch.domain.person import Person
+from dispatch.domain.rows import RowCode, RowError
+
+NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+FILE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+BATCH_ID = "3f2b8c1e-7a4d-8e5f-9b6a-0c1d2e3f4a5b"
+JOB_ID = "019aaf6c-1c00-83f2-8c1e-7a4d00000007"
+ROUTE = ("verify", "dispatch", "confirm")
+
+ANN = Person(
+    name="Ann Example",
+    email="ann@example.org",
+    phone="+441632960001",
+    address="1 High Street",
+    postcode="SW1A 1AA",
+)
+CONSENTED = Permission(basis=Basis.CONSENT, consent_on=date(2026, 1, 31), statement="st-1@2", sale_ref="S-9")
+BAD_MONEY = RowError(
+    row=3, line=5, column="price", code=RowCode.MONEY, found="12..0", expected="pounds and pence", fix="write 12.00"
+)
+
+received = batch.BatchReceived(
+    batch_id=BATCH_ID,
+    at=NOON,
+    file_name="jobs.csv",
+    file_hash=FILE_HASH,
+    file_bytes=2048,
+    profile="service-jobs",
+    error_threshold_percent=10,
+    run=2,
+    by="ann",
+)
+rows_refused = batch.RowsRefused(batch_id=BATCH_ID, at=NOON, errors=(BAD_MONEY,))
+judged = batch.BatchJudged(
+    batch_id=BATCH_ID,
+    at=NOON,
+    rows=12,
+    accepted=10,
+    rejected=1,
+    duplicates=1,
+    errors_by_code={"invalid_money": 1},
+    parse_duration_ms=45,
+)
+rejected = batch.BatchRejected(
+    batch_id=BATCH_ID, at=NOON, code="error_budget_exceeded", reason="Error rate 15.0% exceeded threshold 10%"
+)
+chunk_admitted = batch.ChunkAdmitted(batch_id=BATCH_ID, at=NOON, chunk=1, row_through=12, jobs=9, duplicates=1)
+admitted = batch.BatchAdmitted(batch_id=BATCH_ID, at=NOON, jobs=9, duplicates=2, db_duration_ms=120)
+closed = batch.BatchClosed(
+    batch_id=BATCH_ID, at=NOON, outcome="complete_with_exceptions", delivered=7, blocked=1, cancelled=1
+)
+
+opened = job.JobOpened(
+    job_id=JOB_ID,
+    at=NOON,
+    batch_id=BATCH_ID,
+    row=7,
+    reference="JOB-0007",
+    service="boiler service",
+    price_pence=9500,
+    route=ROUTE,
+    person=ANN,
+    permission=CONSENTED,
+    details={"note": "side gate"},
+)
+started = job.StageStarted(job_id=JOB_ID, at=NOON, stage="dispatch", attempt=1, idempotency_key=f"dispatch.{JOB_ID}")
+completed = job.StageCompleted(
+    job_id=JOB_ID,
+    at=NOON,
+    stage="verify",
+    attempt=1,
+    next_stage="dispatch",
+    output={"verdict": "valid", "score": 97, "risky": False, "sources": ["finder"], "note": None},
+    person=ANN,
+)
+failed = job.StageFailed(job_id=JOB_ID, at=NOON, stage="verify", attempt=1, error_code="timeout", transient=True)
+retry_scheduled = job.RetryScheduled(
+    job_id=JOB_ID, at=NOON, stage="verify", attempt=2, due_at=NOON + timedelta(seconds=1.125)
+)
+escalated = job.JobEscalated(job_id=JOB_ID, at=NOON, stage="verify", reason="timeout")
+resumed = job.JobResumed(job_id=JOB_ID, at=NOON, stage="verify", by="ann")
+blocked = job.JobBlocked(job_id=JOB_ID, at=NOON, stage="verify", rule="PE2", reason="no_lawful_basis")
+delivered = job.JobDelivered(job_id=JOB_ID, at=NOON)
+cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer moved", was_escalated=True)
+
+ONE_OF_EACH: tuple[Event, ...] = (
+    received,
+    rows_refused,
+    judged,
+    rejected,
+    chunk_admitted,
+    admitted,
+    closed,
+    opened,
+    started,
+    completed,
+    failed,
+    retry_scheduled,
+    escalated,
+    resumed,
+    blocked,
+    delivered,
+    cancelled,
+)
+
+receive = ask_batch.ReceiveBatch(
+    batch_id=BATCH_ID,
+    at=NOON,
+    file_name="jobs.csv",
+    file_hash=FILE_HASH,
+    file_bytes=2048,
+    profile="service-jobs",
+    error_threshold_percent=10,
+    run=2,
+    by="ann",
+)
+open_job = ask_job.OpenJob(
+    job_id=JOB_ID,
+    at=NOON,
+    batch_id=BATCH_ID,
+    row=7,
+    reference="JOB-0007",
+    service="boiler service",
+    price_pence=9500,
+    route=ROUTE,
+    person=ANN,
+    permission=CONSENTED,
+    details={"note": "side gate"},
+)
+
+
+def judgement(*, accepted: int, rejected: int = 0, duplicates: int = 0) -> ask_batch.RecordJudgement:
+    """What judging a file of so many rows has found."""
+    return ask_batch.RecordJudgement(
+        batch_id=BATCH_ID,
+        at=NOON,
+        rows=accepted + rejected + duplicates,
+        accepted=accepted,
+        rejected=rejected,
+        duplicates=duplicates,
+        errors=(BAD_MONEY,) * min(rejected, 3),
+        errors_by_code={"invalid_money": rejected} if rejected else {},
+        parse_duration_ms=45,
+    )
