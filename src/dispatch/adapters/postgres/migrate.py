@@ -1,0 +1,52 @@
+"""Brings a database to the current schema; safe to run at every start, twice and at once."""
+
+from pathlib import Path
+
+import psycopg
+
+FOLDER = Path(__file__).with_name("migrations")
+_LOCK = 7235441202855961449  # One migration at a time, whoever starts it.
+
+
+def current_revision(url: str) -> str:
+    """The revision at which the database stands; empty before the first migration."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        return _revision(connection)
+
+
+def newest_revision() -> str:
+    """The revision that this version of dispatch needs."""
+    return max(path.name.partition("_")[0] for path in (FOLDER / "versions").glob("[0-9]*.py"))
+
+
+def migrate(url: str) -> str:
+    """Run what is missing and answer the revision reached. Raises psycopg.Error when the database refuses."""
+    newest = newest_revision()
+    with psycopg.connect(url, autocommit=True) as connection:
+        if _revision(connection) == newest:
+            return newest  # The usual start: Alembic is not even imported.
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+        _upgrade(url)
+    return newest
+
+
+def _revision(connection: psycopg.Connection) -> str:
+    if connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() == (None,):
+        return ""
+    row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    return str(row[0]) if row else ""
+
+
+def _upgrade(url: str) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy.pool import NullPool
+
+    from dispatch.adapters.postgres.engine import open_engine
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER))
+    engine = open_engine(url, poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
