@@ -1,0 +1,45 @@
+"""Servers for tests. Each pytest-xdist worker has its own, started when first asked for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dispatch.adapters.embedded.nats import EmbeddedNats
+from dispatch.adapters.embedded.postgres import EmbeddedPostgres
+from servers import EXTERNAL_DATABASE_URL, fresh_database
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres with the settings of production, shared by the session's tests."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNats]:
+    """A running NATS server shared by the session's tests: what one of them leaves in JetStream, the next one finds."""
+    with EmbeddedNats(tmp_path_factory.mktemp("nats")) as server:
+        yield server
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A fresh empty database for this test."""
+    server_url = EXTERNAL_DATABASE_URL or request.getfixturevalue("postgres_server").url
+    with fresh_database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+def nats_url(nats_server: EmbeddedNats) -> str:
+    """The shared NATS server."""
+    return nats_server.url
+
+
+@pytest.fixture
+def fresh_nats(tmp_path: Path) -> Iterator[EmbeddedNats]:
+    """A NATS server of this test alone, with nothing in JetStream; the test may stop and start it."""
+    with EmbeddedNats(tmp_path / "fresh_nats") as server:
+        yield server

@@ -1,0 +1,53 @@
+"""Both embedded servers together."""
+
+import psycopg
+import pytest
+
+from dispatch.adapters.embedded.errors import DataOfAnotherVersion
+from dispatch.adapters.embedded.servers import EmbeddedServers
+from processes import await_gone, processes_naming, start_owner
+
+pytestmark = [pytest.mark.postgres, pytest.mark.nats]
+
+OWNER = """
+    import sys
+    from pathlib import Path
+    from dispatch.adapters.embedded.servers import EmbeddedServers
+    servers = EmbeddedServers(Path(sys.argv[1]))
+    servers.start()
+    print(servers.postgres.pid, servers.nats.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_both_start_and_both_stop(tmp_path):
+    with EmbeddedServers(tmp_path) as servers:
+        with psycopg.connect(servers.database_url) as connection:
+            assert connection.execute("SELECT current_database()").fetchone() == ("dispatch",)
+        assert servers.nats_url.startswith("nats://")
+        assert servers.postgres.running()
+        assert servers.nats.running()
+    assert processes_naming(tmp_path) == []
+
+
+@pytest.mark.parametrize("end", ["kill -9", "return"])
+def test_owner_that_ends_takes_both_along(tmp_path, end):
+    with start_owner(OWNER, tmp_path) as owner:
+        pids = [int(word) for word in owner.stdout.readline().split()]
+        if end == "kill -9":
+            owner.kill()
+        else:
+            owner.stdin.close()
+            assert owner.wait(10) == 0
+    for pid in pids:
+        await_gone(pid, limit_s=5)
+    assert processes_naming(tmp_path) == []
+
+
+def test_one_that_cannot_start_stops_the_other(tmp_path):
+    cluster = tmp_path / "postgres" / "cluster"
+    cluster.mkdir(parents=True)
+    (cluster / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(DataOfAnotherVersion):
+        EmbeddedServers(tmp_path).start()
+    assert processes_naming(tmp_path) == []
