@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import textwrap
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -81,7 +80,7 @@ def test_stopped_server_starts_again_with_its_data_and_its_url(tmp_path):
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT answer FROM kept").fetchone() == (42,)
     assert processes_naming(data) == []
-    assert not socket_folder(url).exists()
+    assert not server.socket_folder.exists()
 
 
 def test_committed_rows_survive_kill_9_of_the_server(tmp_path):
@@ -113,7 +112,7 @@ def test_server_outlives_the_thread_that_started_it_and_dies_with_the_process(tm
         assert_stays(server_pid, for_s=0.5)
         owner.stdin.close()
         assert owner.wait(10) == 0
-    await_gone(server_pid, limit_s=5)
+    await_gone(server_pid, limit_s=0)  # It ended in good order, although nobody called stop().
 
 
 def test_data_folder_has_one_owner(tmp_path):
@@ -186,7 +185,7 @@ def test_permissions_above_the_data_folder_stay(tmp_path):
     private.mkdir(mode=0o700)
     modes = {folder: folder.stat().st_mode for folder in private.parents}
     with EmbeddedPostgres(private / "data") as server:
-        assert stat.S_IMODE(socket_folder(server.url).stat().st_mode) == 0o700
+        assert stat.S_IMODE(server.socket_folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(private.stat().st_mode) == 0o700
     assert {folder: folder.stat().st_mode for folder in private.parents} == modes
     assert server.cluster.stat().st_uid == os.geteuid()
@@ -197,7 +196,7 @@ def test_long_temporary_folder_gives_no_long_socket_path(tmp_path, monkeypatch):
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
     with EmbeddedPostgres(tmp_path / "data") as server:
-        assert not socket_folder(server.url).is_relative_to(deep)
+        assert not server.socket_folder.is_relative_to(deep)
     assert list(deep.iterdir()) == []
 
 
@@ -226,7 +225,3 @@ def test_root_without_user_namespaces_is_told_what_to_do(tmp_path):
     assert ended.returncode == 1
     assert "initdb refuses to run as root, and this machine does not allow the user namespace" in ended.stderr
     assert "run dispatch as an ordinary user" in ended.stderr
-
-
-def socket_folder(url: str) -> Path:
-    return Path(psycopg.conninfo.conninfo_to_dict(url)["host"])

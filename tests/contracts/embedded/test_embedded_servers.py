@@ -1,5 +1,7 @@
 """Both embedded servers together."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
@@ -15,7 +17,7 @@ OWNER = """
     from dispatch.adapters.embedded.servers import EmbeddedServers
     servers = EmbeddedServers(Path(sys.argv[1]))
     servers.start()
-    print(servers.postgres.pid, servers.nats.pid, flush=True)
+    print(servers.postgres.pid, servers.nats.pid, servers.postgres.socket_folder, flush=True)
     sys.stdin.read()
 """
 
@@ -30,18 +32,25 @@ def test_both_start_and_both_stop(tmp_path):
     assert processes_naming(tmp_path) == []
 
 
-@pytest.mark.parametrize("end", ["kill -9", "return"])
-def test_owner_that_ends_takes_both_along(tmp_path, end):
+def test_owner_that_ends_without_stopping_them_takes_both_along(tmp_path):
     with start_owner(OWNER, tmp_path) as owner:
-        pids = [int(word) for word in owner.stdout.readline().split()]
-        if end == "kill -9":
-            owner.kill()
-        else:
-            owner.stdin.close()
-            assert owner.wait(10) == 0
+        pids = [int(word) for word in owner.stdout.readline().split()[:2]]
+        owner.stdin.close()
+        assert owner.wait(10) == 0
     for pid in pids:
-        await_gone(pid, limit_s=5)
+        await_gone(pid, limit_s=0)
+
+
+def test_kill_9_of_the_owner_takes_both_along(tmp_path):
+    with start_owner(OWNER, tmp_path) as owner:
+        line = owner.stdout.readline()
+        owner.kill()
+    postgres_pid, nats_pid, socket_folder = line.split()
+    await_gone(int(postgres_pid), limit_s=5)
+    await_gone(int(nats_pid), limit_s=5)
     assert processes_naming(tmp_path) == []
+    with EmbeddedServers(tmp_path):  # The next owner removes what only a living one could.
+        assert not Path(socket_folder).exists()
 
 
 def test_one_that_cannot_start_stops_the_other(tmp_path):

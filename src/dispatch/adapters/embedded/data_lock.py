@@ -4,28 +4,33 @@ import fcntl
 import os
 from pathlib import Path
 from time import monotonic, sleep
-from types import TracebackType
 
 from dispatch.adapters.embedded.errors import DataInUse
 
 _ORPHAN_PATIENCE_S = 60.0
 
+_held_here: set[tuple[int, int]] = set()
+"""Device and inode of every lock file that this process holds."""
+
 
 class DataLock:
     """Holds `folder` for this process and for the servers that get `fileno` (flock(2) belongs to the open file).
 
-    Raises DataInUse when a living owner holds it. A server whose owner was killed is about to shut down: it is
-    waited for, up to 60 s. `note` is one line for the next owner, such as a temporary folder to clean up.
+    Raises DataInUse when a living owner holds it. What a killed owner or a killed server left behind is about to end:
+    it is waited for, up to 60 s. `note` is one line for the next owner, such as a temporary folder to clean up.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "owner"
         self._file = self._path.open("a+", encoding="utf-8")
+        status = os.fstat(self._file.fileno())
+        self._key = (status.st_dev, status.st_ino)
         try:
             self._acquire(folder)
         except BaseException:
             self._file.close()
             raise
+        _held_here.add(self._key)
         self.fileno = self._file.fileno()
         self.note_before = self._read()[1]
         self.note("")
@@ -37,15 +42,8 @@ class DataLock:
         self._file.flush()
 
     def release(self) -> None:
+        _held_here.discard(self._key)
         self._file.close()
-
-    def __enter__(self) -> "DataLock":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.release()
 
     def _acquire(self, folder: Path) -> None:
         deadline = monotonic() + _ORPHAN_PATIENCE_S
@@ -54,7 +52,7 @@ class DataLock:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 owner = self._read()[0]
-                if owner is None or _alive(owner) or monotonic() > deadline:
+                if monotonic() > deadline or self._held_by(owner):
                     holder = f"process {owner}" if owner else "a process that is just starting"
                     raise DataInUse(
                         f"The data folder {folder} is in use by {holder} or by a server that it started. "
@@ -63,6 +61,11 @@ class DataLock:
                 sleep(0.02)
             else:
                 return
+
+    def _held_by(self, owner: int | None) -> bool:
+        if owner == os.getpid():
+            return self._key in _held_here
+        return owner is None or _alive(owner)
 
     def _read(self) -> tuple[int | None, str]:
         self._file.seek(0)

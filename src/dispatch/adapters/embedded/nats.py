@@ -8,12 +8,12 @@ import signal
 import socket
 import sysconfig
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import urlsplit
 
 from dispatch.adapters.embedded.data_lock import DataLock
 from dispatch.adapters.embedded.errors import EmbeddedServerError, ServerStoppedEarly
 from dispatch.adapters.embedded.process import ServerProcess
+from dispatch.adapters.embedded.server import EmbeddedServer
 
 SERVER_NAME = "dispatch"
 START_LIMIT_S = 120.0
@@ -44,21 +44,21 @@ def find_program() -> Path:
     return Path(found)
 
 
-class EmbeddedNats:
-    """One NATS server with its own data folder, for one owner.
+class EmbeddedNats(EmbeddedServer):
+    """One NATS server with its own data folder.
 
     `data` gets `jetstream/` (the streams), `nats-server.conf` and `nats.log`. The server listens on 127.0.0.1, on a
     port that the system chooses, and asks for a password that is new with each object: other users of the machine have
-    no business here. A stopped server can be started again and, if it can, keeps its URL.
+    no business here. A server that is started again keeps its URL, unless someone took its port.
     """
 
+    name = "NATS"
+
     def __init__(self, data: Path) -> None:
-        self.data = data.absolute()
+        super().__init__(data)
         self.log = self.data / "nats.log"
         self._password = secrets.token_hex(16)
         self._address: str | None = None
-        self._lock: DataLock | None = None
-        self._server: ServerProcess | None = None
 
     @property
     def url(self) -> str:
@@ -67,52 +67,18 @@ class EmbeddedNats:
             raise EmbeddedServerError(f"The NATS server on {self.data} has no URL yet: call start() first")
         return f"nats://{_USER}:{self._password}@{self._address}"
 
-    @property
-    def pid(self) -> int:
-        if self._server is None:
-            raise EmbeddedServerError(f"The NATS server on {self.data} is not running: call start() first")
-        return self._server.pid
-
-    def running(self) -> bool:
-        return self._server is not None and self._server.running()
-
-    def start(self) -> None:
-        """Start the server and return once it greets. Raises DataInUse, ServerStoppedEarly or EmbeddedServerError."""
-        if self.running():
-            raise EmbeddedServerError(f"This NATS server on {self.data} is already running")
-        self.stop()  # Clears up after one that ended by itself.
+    def _launch(self, lock: DataLock) -> None:
         program = find_program()
-        self.data.mkdir(parents=True, exist_ok=True)
-        self._lock = DataLock(self.data)
         try:
-            try:
-                self._start_on(self._port_before(), program, self._lock)
-            except ServerStoppedEarly:
-                if self._address is None:
-                    raise
-                self._address = None  # Its port was taken meanwhile.
-                self._start_on(-1, program, self._lock)
-        except BaseException:
-            self.stop()
-            raise
+            self._start_on(self._port_before(), program, lock)
+        except ServerStoppedEarly:
+            if self._address is None:
+                raise
+            self._address = None  # Its port was taken meanwhile.
+            self._start_on(-1, program, lock)
 
-    def stop(self) -> None:
-        """Stop the server, in an orderly way within 10 s, else at once."""
-        if self._server is not None:
-            self._server.stop((signal.SIGTERM, 10.0))
-            self._server = None
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def __enter__(self) -> "EmbeddedNats":
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
+    def _shut_down(self, server: ServerProcess) -> None:
+        server.stop((signal.SIGTERM, 10.0))
 
     def _start_on(self, port: int, program: Path, lock: DataLock) -> None:
         ports = self.data / "ports"
@@ -132,7 +98,7 @@ class EmbeddedNats:
                 )
             )
         self._server = ServerProcess(
-            "NATS",
+            self.name,
             [program, "--config", configuration],
             log=self.log,
             parent_death=signal.SIGTERM,

@@ -5,7 +5,6 @@ import signal
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
 import psycopg
@@ -16,6 +15,7 @@ from dispatch.adapters.embedded.data_lock import DataLock
 from dispatch.adapters.embedded.errors import EmbeddedServerError
 from dispatch.adapters.embedded.postgres_cluster import USER
 from dispatch.adapters.embedded.process import ServerProcess
+from dispatch.adapters.embedded.server import EmbeddedServer
 
 DATABASE = "dispatch"
 START_LIMIT_S = 600.0
@@ -42,36 +42,33 @@ _PORT = 5432  # Only names the socket file; the server listens on no network add
 _SOCKET_PATH_BYTES_MAX = 107  # sockaddr_un.sun_path less its closing zero, unix(7)
 
 
-class EmbeddedPostgres:
-    """One Postgres server with its own data folder, for one owner.
+class EmbeddedPostgres(EmbeddedServer):
+    """One Postgres server with its own data folder.
 
     `data` gets `cluster/` (the database files) and `postgres.log`. Connections are possible only through a socket in a
     private temporary folder (0700), where each is trusted. `settings` are server parameters that replace SETTINGS.
-    A stopped server can be started again and, if it can, keeps its URL.
+    A server that is started again keeps its URL, unless someone took its folder meanwhile.
     """
 
+    name = "Postgres"
+
     def __init__(self, data: Path, *, shared_buffers: str = "256MB", settings: Mapping[str, str] | None = None) -> None:
-        self.data = data.absolute()
+        super().__init__(data)
         self.cluster = self.data / "cluster"
         self.log = self.data / "postgres.log"
         self._settings = {**SETTINGS, "shared_buffers": shared_buffers, **(settings or {})}
-        self._lock: DataLock | None = None
-        self._server: ServerProcess | None = None
         self._socket_folder: Path | None = None
 
     @property
     def url(self) -> str:
         """The libpq URL of the database `dispatch`; known from the first `start()` on."""
-        if self._socket_folder is None:
-            raise EmbeddedServerError(f"The Postgres server on {self.data} has no URL yet: call start() first")
-        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self._socket_folder), safe='')}&port={_PORT}"
+        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self.socket_folder), safe='')}&port={_PORT}"
 
     @property
-    def pid(self) -> int:
-        """The process id of the postmaster."""
-        if self._server is None:
-            raise EmbeddedServerError(f"The Postgres server on {self.data} is not running: call start() first")
-        return self._server.pid
+    def socket_folder(self) -> Path:
+        if self._socket_folder is None:
+            raise EmbeddedServerError(f"The Postgres server on {self.data} has no URL yet: call start() first")
+        return self._socket_folder
 
     @property
     def version(self) -> str:
@@ -79,60 +76,28 @@ class EmbeddedPostgres:
         with psycopg.connect(self.url) as connection:
             return connection.info.parameter_status("server_version") or ""
 
-    def running(self) -> bool:
-        return self._server is not None and self._server.running()
-
-    def start(self) -> None:
-        """Start the server, creating its data when there is none, and return once it accepts connections.
-
-        Raises DataInUse, DataOfAnotherVersion, ServerStoppedEarly (with the end of its log) or EmbeddedServerError.
-        """
-        if self.running():
-            raise EmbeddedServerError(f"This Postgres server on {self.data} is already running")
-        self.stop()  # Clears up after one that ended by itself.
+    def _launch(self, lock: DataLock) -> None:
         installation = postgres_cluster.find_installation()
-        self.data.mkdir(parents=True, exist_ok=True)
-        self._lock = DataLock(self.data)
-        try:
-            if self._lock.note_before:
-                _remove_socket_folder(Path(self._lock.note_before))
-            if not self.cluster.exists():
-                postgres_cluster.create_cluster(installation, self.cluster, log=self.log, lock=self._lock.fileno)
-            postgres_cluster.check_cluster(installation, self.cluster)
-            postgres_cluster.remove_stale_pid_file(self.cluster)
-            self._socket_folder = _make_socket_folder(self._socket_folder)
-            self._lock.note(str(self._socket_folder))
-            self._server = self._spawn(installation, self._lock)
-            self._server.await_until(self._ready, limit_s=START_LIMIT_S)
-        except BaseException:
-            self.stop()
-            raise
+        if lock.note_before:  # The socket folder of an owner that was killed.
+            _remove_socket_folder(Path(lock.note_before))
+        if not self.cluster.exists():
+            postgres_cluster.create_cluster(installation, self.cluster, log=self.log, lock=lock.fileno)
+        postgres_cluster.check_cluster(installation, self.cluster)
+        postgres_cluster.remove_stale_pid_file(self.cluster)
+        self._socket_folder = _make_socket_folder(self._socket_folder)
+        lock.note(str(self._socket_folder))
+        self._server = self._spawn(installation, lock)
+        self._server.await_until(self._ready, limit_s=START_LIMIT_S)
 
-    def stop(self) -> None:
-        """Stop the server, in an orderly way within 10 s, else at once; neither loses anything committed."""
-        if self._server is not None:
-            self._server.stop((signal.SIGINT, 10.0), (signal.SIGQUIT, 2.0))  # fast shutdown, then immediate
-            self._server = None
-        if self._socket_folder is not None:
-            _remove_socket_folder(self._socket_folder)
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def __enter__(self) -> "EmbeddedPostgres":
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
+    def _shut_down(self, server: ServerProcess) -> None:
+        server.stop((signal.SIGINT, 10.0), (signal.SIGQUIT, 2.0))  # fast shutdown, then immediate
+        _remove_socket_folder(self.socket_folder)
 
     def _spawn(self, installation: Path, lock: DataLock) -> ServerProcess:
         settings = [word for name, value in self._settings.items() for word in ("-c", f"{name}={value}")]
         places = ["-D", str(self.cluster), "-k", str(self._socket_folder), "-p", str(_PORT)]
         return ServerProcess(
-            "Postgres",
+            self.name,
             [installation / "bin" / "postgres", *places, *settings],
             log=self.log,
             parent_death=signal.SIGINT,
