@@ -1,0 +1,1 @@
+"""Providers over HTTP, and the simulator that stands in for them."""

@@ -1,0 +1,30 @@
+"""A contact finder over HTTP: GET /contacts."""
+
+import msgspec
+from pyreqwest.client import Client
+
+from dispatch.adapters.providers.http import bearer, call, endpoint
+from dispatch.application.ports.providers import ContactFinder, FoundContact
+
+
+class _Contact(msgspec.Struct):
+    """The answer. Both fields must be there, empty or not: an error inside a 200 has neither."""
+
+    email: str
+    phone: str
+    source: str = ""
+
+
+_contacts = msgspec.json.Decoder(_Contact)
+
+
+class HttpContactFinder(ContactFinder):
+    """Asks `GET {base_url}/contacts`, with the key as a bearer token."""
+
+    def __init__(self, client: Client, base_url: str, api_key: str = "") -> None:
+        self._client, self._url, self._headers = client, endpoint(base_url, "contacts"), bearer(api_key)
+
+    async def find(self, reference: str, name: str, postcode: str, email: str, phone: str) -> FoundContact:
+        known = {"reference": reference, "name": name, "postcode": postcode, "email": email, "phone": phone}
+        found = await call(self._client.get(self._url).query(known).headers(self._headers).build(), _contacts)
+        return FoundContact(email=found.email, phone=found.phone, source=found.source)

@@ -1,0 +1,7 @@
+"""Simulated providers over real HTTP, for demonstrations, tests and benchmarks: repeatable, and as bad as asked."""
+
+from dispatch.adapters.providers.simulator.scenario import CALM, PRESETS, Scenario, changed, preset
+from dispatch.adapters.providers.simulator.server import Simulator, serve
+from dispatch.adapters.providers.simulator.world import Stats
+
+__all__ = ["CALM", "PRESETS", "Scenario", "Simulator", "Stats", "changed", "preset", "serve"]

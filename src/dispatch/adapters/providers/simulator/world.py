@@ -1,0 +1,158 @@
+"""The simulated providers without their sockets: who is known, what was accepted, and the counts."""
+
+from collections import Counter
+from hashlib import blake2b
+
+import msgspec
+
+from dispatch.adapters.providers.simulator.fates import Draw, Fates, Reply, error_inside
+from dispatch.adapters.providers.simulator.scenario import CALM, Scenario
+
+DRAMA_MOBILES = "+447700900"  # Ofcom keeps 07700 900000 to 900999 for drama: they ring nowhere.
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened since the start or the last reset."""
+
+    requests: int  # To the providers' endpoints.
+    effects: int  # Messages accepted: at most one per idempotency key.
+    duplicates: int  # Repeats of an accepted key: answered with its id, without another effect.
+    keys_seen: int  # Idempotency keys that ever arrived.
+    errors: dict[str, int]  # Accidents and refusals by kind.
+
+
+class _Message(msgspec.Struct):
+    channel: str
+    to: str
+    template: str
+    variables: dict[str, str]
+
+
+_messages = msgspec.json.Decoder(_Message)
+
+
+class World:
+    """The state behind the endpoints. What a request meets follows from its content and how often it was asked."""
+
+    def __init__(self, scenario: Scenario = CALM) -> None:
+        self.scenario = scenario
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget every message, attempt and count."""
+        self._requests = self._effects = self._duplicates = 0
+        self._errors: Counter[str] = Counter()
+        self._polls: Counter[str] = Counter()
+        self._bodies: dict[str, int | None] = {}  # Message id: hash of the accepted body, None before one is accepted.
+        self.change(self.scenario)
+
+    def change(self, scenario: Scenario) -> None:
+        """Behave differently from now on: attempts count anew, what was accepted and counted stays."""
+        self.scenario = scenario
+        self._fates = Fates(scenario, self._errors)
+
+    def stats(self) -> Stats:
+        """The counts so far."""
+        return Stats(
+            requests=self._requests,
+            effects=self._effects,
+            duplicates=self._duplicates,
+            keys_seen=len(self._bodies),
+            errors=dict(self._errors),
+        )
+
+    def find(self, query: dict[str, str], authorization: str) -> Reply:
+        """GET /contacts"""
+        self._requests += 1
+        if not self._lets_in(authorization):
+            return self._refused(401, "bad_credentials")
+        reference = query.get("reference", "")
+        fate = self._fates.meet("contacts", reference)
+        return fate.instead() or fate.after(self._contact(reference, query))
+
+    def verify(self, query: dict[str, str]) -> Reply:
+        """GET /verify: a bad key is an error inside a 200, as at MillionVerifier."""
+        self._requests += 1
+        if self.scenario.api_key not in ("", query.get("api")):
+            self._errors["bad_credentials"] += 1
+            return error_inside("Invalid API key")
+        email = query.get("email", "").lower()
+        fate = self._fates.meet("verify", email)
+        return fate.instead() or fate.after(self._verification(email))
+
+    def send(self, idempotency_key: str, body: bytes, authorization: str) -> Reply:
+        """POST /messages"""
+        self._requests += 1
+        if not self._lets_in(authorization):
+            return self._refused(401, "bad_credentials")
+        if not idempotency_key:
+            return self._refused(400, "idempotency_key_missing")
+        message_id = "m_" + blake2b(idempotency_key.encode(), digest_size=12).hexdigest()
+        self._bodies.setdefault(message_id, None)
+        fate = self._fates.meet("messages", idempotency_key)
+        return fate.instead() or fate.after(self._accepted(message_id, body))
+
+    def receipt(self, message_id: str, authorization: str) -> Reply:
+        """GET /messages/{id}"""
+        self._requests += 1
+        if not self._lets_in(authorization):
+            return self._refused(401, "bad_credentials")
+        fate = self._fates.meet("receipts", message_id)
+        return fate.instead() or fate.after(self._receipt(message_id))
+
+    def _contact(self, reference: str, query: dict[str, str]) -> Reply:
+        draw = Draw(self.scenario.seed, "contact", reference)
+        if draw.share(0) < self.scenario.no_such_contact:
+            return self._refused(404, "no_such_contact")
+        local = "".join(c if c.isascii() and c.isalnum() else "-" for c in reference.lower()).strip("-") or "someone"
+        contact = {
+            "email": query.get("email") or f"{local}@example.com",
+            "phone": query.get("phone") or f"{DRAMA_MOBILES}{draw.number(1) % 1000:03d}",
+            "source": "simulator",
+        }
+        return Reply(200, msgspec.json.encode(contact))
+
+    def _verification(self, email: str) -> Reply:
+        scenario, share = self.scenario, Draw(self.scenario.seed, "email", email).share(0)
+        if share < scenario.invalid_email or "@" not in email:
+            self._errors["invalid_email"] += 1
+            return Reply(200, b'{"result":"invalid"}')
+        if share < scenario.invalid_email + scenario.risky_email:
+            return Reply(200, b'{"result":"catch_all"}')
+        if share < scenario.invalid_email + scenario.risky_email + scenario.unknown_email:
+            return Reply(200, b'{"result":"unknown"}')
+        return Reply(200, b'{"result":"ok"}')
+
+    def _accepted(self, message_id: str, body: bytes) -> Reply:
+        accepted, content = self._bodies[message_id], hash(body)
+        if accepted is None:
+            try:
+                to = _messages.decode(body).to
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                return self._refused(422, "bad_message")
+            if Draw(self.scenario.seed, "mailbox", to).share(0) < self.scenario.no_such_mailbox:
+                return self._refused(422, "no_such_mailbox")
+            self._bodies[message_id] = content
+            self._effects += 1
+        elif accepted == content:
+            self._duplicates += 1
+        else:
+            return self._refused(422, "idempotency_key_reused")
+        return Reply(202, b'{"id":"%b"}' % message_id.encode())
+
+    def _receipt(self, message_id: str) -> Reply:
+        if self._bodies.get(message_id) is None:
+            return self._refused(404, "no_such_message")
+        if self.scenario.receipts_pending_polls:
+            self._polls[message_id] += 1
+            if self._polls[message_id] <= self.scenario.receipts_pending_polls:
+                return Reply(200, b'{"status":"pending"}')
+        failed = Draw(self.scenario.seed, "receipt", message_id).share(0) < self.scenario.receipts_failed
+        return Reply(200, b'{"status":"failed"}' if failed else b'{"status":"delivered"}')
+
+    def _lets_in(self, authorization: str) -> bool:
+        return not self.scenario.api_key or authorization == f"Bearer {self.scenario.api_key}"
+
+    def _refused(self, status: int, code: str) -> Reply:
+        self._errors[code] += 1
+        return Reply(status, b'{"code":"%b"}' % code.encode())
