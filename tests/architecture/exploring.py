@@ -1,0 +1,115 @@
+"""Finds every transition that the rules allow, by asking everything of every state that can be reached."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from dispatch.domain.batch import commands as ask_batch
+from dispatch.domain.batch.decide import decider as batch_decider
+from dispatch.domain.batch.state import Batch
+from dispatch.domain.decider import Decider
+from dispatch.domain.errors import DomainError
+from dispatch.domain.job import commands as ask_job
+from dispatch.domain.job.decide import decider as job_decider
+from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.state import Job
+from dispatch.domain.retry import RetryPolicy
+from examples import BATCH_ID, JOB_ID, NOON, judgement, open_job, receive
+
+open_short_job = replace(open_job, route=("verify", "dispatch"))
+
+ATTEMPTS_SEEN = 5
+"""Exploring stops here: later attempts find nothing that earlier ones have not."""
+
+
+class HasStatus(Protocol):
+    """Every aggregate says where it stands; None before its first event."""
+
+    @property
+    def status(self) -> object: ...
+
+
+C = TypeVar("C")
+E = TypeVar("E")
+S = TypeVar("S", bound=HasStatus)
+Arrow = tuple[str, str, str]
+"""From, event, to; `[*]` is before the first event."""
+
+
+def arrows(decider: Decider[C, E, S], ask: Callable[[S], Iterable[C]]) -> set[Arrow]:
+    """Each event that can be recorded, with the status before and after it."""
+    found: set[Arrow] = set()
+    seen: set[str] = set()
+    frontier = [decider.initial()]
+    while frontier:
+        state = frontier.pop()
+        for command in ask(state):
+            try:
+                events = decider.decide(command, state)
+            except DomainError:
+                continue
+            after = state
+            for event in events:
+                before, after = after, decider.evolve(after, event)
+                found.add((_name(before), type(event).__name__, _name(after)))
+            if repr(after) not in seen:
+                seen.add(repr(after))
+                frontier.append(after)
+    return found
+
+
+def _name(state: HasStatus) -> str:
+    return "[*]" if state.status is None else str(state.status)
+
+
+def ask_a_job(job: Job) -> list[ask_job.Command]:
+    """Everything that can be asked of a job where it stands, on a route of two stages."""
+    commands: list[ask_job.Command] = [
+        open_short_job,
+        ask_job.ResumeJob(job_id=JOB_ID, at=NOON, by="ann"),
+        ask_job.CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+    ]
+    if job.attempt > ATTEMPTS_SEEN:
+        return commands
+    stage, attempt = job.stage, job.attempt
+    key = idempotency_key(JOB_ID, stage)
+    commands.append(ask_job.StartStage(job_id=JOB_ID, at=NOON, stage=stage, attempt=attempt, idempotency_key=key))
+    outcomes = [
+        ask_job.Done(),
+        ask_job.TryAgain("timeout"),
+        ask_job.GiveUp("refused"),
+        ask_job.Block("PE2", "no_lawful_basis"),
+    ]
+    retry = RetryPolicy(attempts_max=3)
+    commands += [
+        ask_job.RecordOutcome(job_id=JOB_ID, at=NOON, stage=stage, attempt=attempt, outcome=outcome, retry=retry)
+        for outcome in outcomes
+    ]
+    return commands
+
+
+def ask_a_batch(batch: Batch) -> list[ask_batch.Command]:
+    """Everything that can be asked of a batch where it stands."""
+    return [
+        receive,
+        judgement(accepted=2),
+        judgement(accepted=19, rejected=1),
+        judgement(accepted=1, rejected=9),
+        ask_batch.RejectBatch(batch_id=BATCH_ID, at=NOON, code="unclosed_quote", reason="line 3"),
+        ask_batch.AdmitChunk(batch_id=BATCH_ID, at=NOON, chunk=1, row_through=1, jobs=1, duplicates=0),
+        ask_batch.AdmitChunk(batch_id=BATCH_ID, at=NOON, chunk=2, row_through=2, jobs=1, duplicates=0),
+        ask_batch.FinishAdmission(batch_id=BATCH_ID, at=NOON, db_duration_ms=1),
+        ask_batch.CloseBatch(batch_id=BATCH_ID, at=NOON, delivered=batch.jobs, blocked=0, cancelled=0),
+        ask_batch.CloseBatch(batch_id=BATCH_ID, at=NOON, delivered=0, blocked=batch.jobs, cancelled=0),
+    ]
+
+
+def job_arrows() -> set[Arrow]:
+    """Every transition of a job."""
+    return arrows(job_decider, ask_a_job)
+
+
+def batch_arrows() -> set[Arrow]:
+    """Every transition of a batch."""
+    return arrows(batch_decider, ask_a_batch)
