@@ -75,7 +75,7 @@ class EventLedger(Protocol):
     def append(self, appends: Sequence[Append]) -> list[range | VersionConflict]:
         """Record for many streams in one transaction; answers in the order of `appends`.
 
-        Each stream's version check stands alone: a conflict is the answer for that stream only, the others are recorded.
+        Each stream's version check stands alone: a conflict answers for that stream only, the others are recorded.
         An answer is the range of positions that the events took. An append that was recorded before under the same
         command id is answered with the positions it took then.
 

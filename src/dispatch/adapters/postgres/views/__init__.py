@@ -1,0 +1,1 @@
+"""Read models, one file each: table, statements, and what events make of them. Never migrated, always rebuilt."""

@@ -1,0 +1,107 @@
+"""Pulls chunks of work from JetStream, runs them, acknowledges after the outcome is in the ledger."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from dispatch.adapters.nats.streams import (
+    WORK_STREAM,
+    consumer_name,
+    ensure_consumer,
+    ensure_work_stream,
+)
+
+log = structlog.get_logger(__name__)
+
+Run = Callable[[str, Sequence[str]], Awaitable[object]]
+"""Runs the work of a queue for these streams. Must be safe to repeat; raises when it must be done again."""
+
+STREAMS_PER_RUN = 500
+MESSAGES_PER_FETCH_MAX = 20
+FETCH_WAIT_S = 5.0
+PAUSE_AFTER_ACCIDENT_S = 0.5
+REDELIVER_AFTER_S = 1.0
+
+_STREAMS = msgspec.json.Decoder(tuple[str, ...])
+
+
+class Worker:
+    """Works at some queues until `stop` is set, then finishes what it has in hand."""
+
+    def __init__(self, client: Client, run: Run, *, ack_wait_s: float, lanes: int = 2) -> None:
+        self._js: JetStreamContext = client.jetstream(timeout=5)
+        self._run, self._ack_wait_s, self._lanes = run, ack_wait_s, lanes
+        self._appetite: dict[str, int] = {}  # Messages per fetch: many small ones are run as one chunk.
+        self.in_flight = 0
+
+    async def work(self, queues: Sequence[str], stop: asyncio.Event) -> None:
+        """Run all lanes of all queues; returns when `stop` is set and every lane has finished its work in hand."""
+        await asyncio.gather(*(self._lane(queue, stop) for queue in queues for _ in range(self._lanes)))
+
+    async def _lane(self, queue: str, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            try:
+                await ensure_work_stream(self._js)
+                await ensure_consumer(self._js, queue, ack_wait_s=self._ack_wait_s, in_flight_max=1_000)
+                subscription = await self._js.pull_subscribe_bind(
+                    durable=consumer_name(queue), stream=WORK_STREAM, pending_bytes_limit=-1
+                )
+                try:
+                    while not stop.is_set():
+                        await self._next(subscription, queue, stop)
+                finally:
+                    await subscription.unsubscribe()
+            except (NatsError, OSError, TimeoutError) as accident:
+                log.warning("worker.interrupted", queue=queue, accident=type(accident).__name__)
+                await _pause(stop, PAUSE_AFTER_ACCIDENT_S)
+
+    async def _next(self, subscription: JetStreamContext.PullSubscription, queue: str, stop: asyncio.Event) -> None:
+        fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(queue, 1), timeout=FETCH_WAIT_S))
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not fetching.done():
+            fetching.cancel()  # What was delivered meanwhile comes again after its ack wait.
+            return
+        try:
+            messages = fetching.result()
+        except TimeoutError:
+            return  # Nothing to do at the moment.
+        await self._carry_out(queue, messages)
+
+    async def _carry_out(self, queue: str, messages: list[Msg]) -> None:
+        streams = list(dict.fromkeys(stream for message in messages for stream in _STREAMS.decode(message.data)))
+        fitting = STREAMS_PER_RUN * len(messages) // max(1, len(streams))
+        self._appetite[queue] = max(1, min(fitting, MESSAGES_PER_FETCH_MAX))
+        pulse = asyncio.ensure_future(self._keep_alive(messages))
+        self.in_flight += len(streams)
+        try:
+            await self._run(queue, streams)
+        except Exception:
+            log.exception("worker.failed", queue=queue, streams=len(streams))
+            await asyncio.gather(*(message.nak(delay=REDELIVER_AFTER_S) for message in messages))
+        else:
+            await asyncio.gather(*(message.ack() for message in messages))
+        finally:
+            self.in_flight -= len(streams)
+            pulse.cancel()
+
+    async def _keep_alive(self, messages: Sequence[Msg]) -> None:
+        """Tell JetStream that we are at it, so that nobody else gets the work while we live."""
+        while True:
+            await asyncio.sleep(self._ack_wait_s / 3)
+            for message in messages:
+                await message.in_progress()
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

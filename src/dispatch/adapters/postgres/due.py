@@ -1,0 +1,54 @@
+"""The sheet of what is due: retries whose time has come, and jobs that should have moved long ago."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from psycopg_pool import ConnectionPool
+
+from dispatch.application.ports.queries import DueJob
+
+LEASE = timedelta(seconds=30)
+"""For so long a job that was driven on is not driven again, unless its retry's due time is a new one."""
+
+TABLE = """
+CREATE UNLOGGED TABLE IF NOT EXISTS ops.due_leases (
+    job_id uuid PRIMARY KEY,
+    due_at timestamptz NOT NULL,
+    leased_until timestamptz NOT NULL
+)
+"""
+SWEEP = """
+WITH due AS (
+    SELECT job_id, stage, due_at FROM ops.jobs
+    WHERE stage = ANY(%(stages)s) AND due_at <= now() AND (status = 'waiting' OR %(stale)s)
+    ORDER BY due_at LIMIT %(limit)s
+), leased AS (
+    INSERT INTO ops.due_leases AS lease (job_id, due_at, leased_until)
+    SELECT job_id, due_at, now() + %(lease)s FROM due ORDER BY job_id
+    ON CONFLICT (job_id) DO UPDATE SET due_at = excluded.due_at, leased_until = excluded.leased_until
+    WHERE lease.leased_until < now() OR lease.due_at <> excluded.due_at
+    RETURNING job_id
+)
+SELECT due.job_id::text, due.stage FROM due JOIN leased USING (job_id) ORDER BY due.due_at
+"""
+FORGET = "DELETE FROM ops.due_leases WHERE leased_until < now() - interval '10 minutes'"
+
+
+class DueSheet:
+    """Finds due jobs and leases them to whoever asks, on the database's clock. Losing the leases costs a repetition."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def prepare(self) -> None:
+        """Create the table of leases where it is missing."""
+        with self._pool.connection() as connection:
+            connection.execute(TABLE)
+
+    def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:
+        """Retries that are due at these stages; with `stale`, also running jobs that have not moved for a minute."""
+        asked = {"stages": list(stages), "stale": stale, "limit": limit, "lease": LEASE}
+        with self._pool.connection() as connection:
+            rows = connection.execute(SWEEP, asked).fetchall()
+            connection.execute(FORGET)
+        return [DueJob(job_id, stage) for job_id, stage in rows]

@@ -1,0 +1,33 @@
+"""The register of natural keys: who brought a job reference first."""
+
+from collections.abc import Sequence
+
+from psycopg_pool import ConnectionPool
+
+CLAIM = """
+INSERT INTO intake.natural_keys (profile, natural_key, batch_id, row_number)
+SELECT %s, asked.natural_key, %s, asked.row_number
+FROM unnest(%s::text[], %s::bigint[]) AS asked (natural_key, row_number)
+ORDER BY asked.natural_key  -- one order for everybody: two imports at once never wait for each other in a circle
+ON CONFLICT DO NOTHING
+"""
+OWNED_BY_OTHERS = """
+SELECT asked.row_number
+FROM unnest(%s::text[], %s::bigint[]) AS asked (natural_key, row_number)
+JOIN intake.natural_keys AS owned ON owned.profile = %s AND owned.natural_key = asked.natural_key
+WHERE (owned.batch_id, owned.row_number) <> (%s::uuid, asked.row_number)
+"""
+
+
+class PostgresNaturalKeys:
+    """Implements the port `NaturalKeys`; the primary key decides a race."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+
+    def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]]) -> set[int]:
+        numbers, keys = [row for row, _ in rows], [key for _, key in rows]
+        with self._pool.connection() as connection, connection.transaction():
+            connection.execute(CLAIM, (profile, batch_id, keys, numbers))
+            others = connection.execute(OWNED_BY_OTHERS, (keys, numbers, profile, batch_id))
+            return {int(row) for (row,) in others}

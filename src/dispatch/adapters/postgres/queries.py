@@ -1,0 +1,118 @@
+"""Read-model queries in SQLAlchemy Core; each list is bounded, each connection read-only at the database."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Engine, text
+
+from dispatch.application.ports.queries import (
+    BatchRow,
+    EscalationRow,
+    JobRow,
+    RowErrorRow,
+    StageHealth,
+    StageProgress,
+    ViewPosition,
+)
+from dispatch.domain.job.state import JobStatus
+
+BATCH = """
+SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, error_threshold_percent,
+       CASE WHEN status = 'processing' AND escalated > 0 AND escalated = jobs - delivered - blocked - cancelled
+            THEN 'waiting_on_people' ELSE status END AS status,
+       rejection_code, rejection_reason, rows, accepted, rejected, duplicates, jobs, delivered, blocked, cancelled,
+       escalated, errors_by_code, parse_duration_ms, db_duration_ms, created_at AS received_at, judged_at, admitted_at,
+       closed_at
+FROM intake.batches
+"""
+JOB = """
+SELECT job_id::text, batch_id::text, row_number AS row, reference, service, price_pence, status, stage, attempts,
+       error_code, opened_at, changed_at, due_at, version
+FROM ops.jobs
+"""
+ROW_ERRORS = """
+SELECT batch_id::text, row_number AS row, line_number AS line, column_name AS column, error_code AS code, found,
+       expected, fix
+FROM intake.row_errors WHERE batch_id = :batch_id AND row_number > :after_row
+ORDER BY row_number, column_name LIMIT :limit
+"""
+ESCALATIONS = """
+SELECT job_id::text, batch_id::text, stage, reason, opened_at, priority
+FROM ops.v_escalations ORDER BY opened_at, job_id LIMIT :limit
+"""
+STAGE_PROGRESS = """
+SELECT stage, entered, completed, failed_attempts, retries, escalated, blocked
+FROM ops.stage_progress WHERE batch_id = :batch_id
+"""
+CLOSABLE = "WHERE status = 'processing' AND jobs = delivered + blocked + cancelled ORDER BY created_at LIMIT :limit"
+
+R = TypeVar("R")
+
+
+class PostgresQueries:
+    """Implements the port `Queries` on the views that the projector keeps."""
+
+    def __init__(self, engine: Engine, stages: Sequence[str]) -> None:
+        self._engine = engine
+        self._order = {stage: place for place, stage in enumerate(stages)}
+
+    def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
+        where = "WHERE created_at < :before" if before else ""
+        statement = f"{BATCH} {where} ORDER BY created_at DESC, batch_id LIMIT :limit"
+        return self._rows(BatchRow, statement, {"limit": limit} | ({"before": before} if before else {}))
+
+    def batch(self, batch_id: str) -> BatchRow | None:
+        return _only(self._rows(BatchRow, f"{BATCH} WHERE batch_id = :batch_id", {"batch_id": batch_id}))
+
+    def row_errors(self, batch_id: str, *, limit: int = 100, after_row: int = 0) -> list[RowErrorRow]:
+        asked = {"batch_id": batch_id, "after_row": after_row, "limit": limit}
+        return self._rows(RowErrorRow, ROW_ERRORS, asked)
+
+    def jobs(
+        self,
+        *,
+        batch_id: str | None = None,
+        status: JobStatus | None = None,
+        stage: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[JobRow]:
+        asked = {"batch_id": batch_id, "status": status and status.value, "stage": stage, "after": after}
+        wanted = {name: value for name, value in asked.items() if value is not None}
+        conditions = ["job_id > :after" if name == "after" else f"{name} = :{name}" for name in wanted]
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        return self._rows(JobRow, f"{JOB} {where} ORDER BY job_id LIMIT :limit", wanted | {"limit": limit})
+
+    def job(self, job_id: str) -> JobRow | None:
+        return _only(self._rows(JobRow, f"{JOB} WHERE job_id = :job_id", {"job_id": job_id}))
+
+    def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
+        return self._rows(EscalationRow, ESCALATIONS, {"limit": limit})
+
+    def stage_progress(self, batch_id: str) -> list[StageProgress]:
+        rows = self._rows(StageProgress, STAGE_PROGRESS, {"batch_id": batch_id})
+        return sorted(rows, key=lambda row: self._place(row.stage))
+
+    def pipeline_health(self) -> list[StageHealth]:
+        rows = self._rows(StageHealth, "SELECT * FROM ops.v_pipeline_health", {})
+        return sorted(rows, key=lambda row: self._place(row.stage))
+
+    def positions(self) -> list[ViewPosition]:
+        return self._rows(ViewPosition, "SELECT view, version, position FROM ops.positions ORDER BY view", {})
+
+    def closable_batches(self, limit: int = 100) -> list[BatchRow]:
+        return self._rows(BatchRow, f"{BATCH} {CLOSABLE}", {"limit": limit})
+
+    def _place(self, stage: str) -> tuple[int, str]:
+        return self._order.get(stage, len(self._order)), stage
+
+    def _rows(self, kind: type[R], statement: str, asked: Mapping[str, Any]) -> list[R]:
+        with self._engine.connect() as connection:
+            found = connection.execute(text(statement), dict(asked)).mappings().all()
+        return [msgspec.convert(dict(row), kind) for row in found]
+
+
+def _only(rows: Sequence[R]) -> R | None:
+    return rows[0] if rows else None

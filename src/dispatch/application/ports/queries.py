@@ -1,0 +1,170 @@
+"""What the doors ask of the read models: rows as they are shown, never personal data."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.job.state import JobStatus
+
+
+class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch and how far it is. rows = accepted + rejected + duplicates; jobs = open + escalated + ended ones."""
+
+    batch_id: str
+    run: int
+    file_name: str
+    file_hash: str
+    file_bytes: int
+    profile: str
+    status: BatchStatus
+    error_threshold_percent: int
+    rejection_code: str
+    rejection_reason: str
+    rows: int
+    accepted: int
+    rejected: int
+    duplicates: int
+    jobs: int
+    delivered: int
+    blocked: int
+    cancelled: int
+    escalated: int
+    errors_by_code: dict[str, int]
+    parse_duration_ms: int
+    db_duration_ms: int
+    received_at: datetime
+    judged_at: datetime | None
+    admitted_at: datetime | None
+    closed_at: datetime | None
+
+    @property
+    def running(self) -> int:
+        """Jobs that neither ended nor wait for a person."""
+        return self.jobs - self.delivered - self.blocked - self.cancelled - self.escalated
+
+
+class JobRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A job and where it stands."""
+
+    job_id: str
+    batch_id: str
+    row: int
+    reference: str
+    service: str
+    price_pence: int
+    status: JobStatus
+    stage: str
+    attempts: int
+    error_code: str
+    opened_at: datetime
+    changed_at: datetime
+    due_at: datetime | None
+    version: int
+
+
+class RowErrorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One refused value of a batch."""
+
+    batch_id: str
+    row: int
+    line: int
+    column: str
+    code: str
+    found: str
+    expected: str
+    fix: str
+
+
+class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that is before a person."""
+
+    job_id: str
+    batch_id: str
+    stage: str
+    reason: str
+    opened_at: datetime
+    priority: str  # NORMAL, HIGH over 24 h, CRITICAL over 48 h (acceptance S.01).
+
+
+class StageProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How many jobs of a batch came to a stage and what became of them there."""
+
+    stage: str
+    entered: int
+    completed: int
+    failed_attempts: int
+    retries: int
+    escalated: int
+    blocked: int
+
+
+class StageHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is at a stage now, and how old the oldest of it is (acceptance 1.10)."""
+
+    stage: str
+    running: int
+    waiting: int
+    escalated: int
+    completed: int
+    failed_attempts: int
+    oldest_age_s: float
+
+
+class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a read model has followed the ledger."""
+
+    view: str
+    version: int
+    position: int
+
+
+class DueJob(msgspec.Struct, frozen=True):
+    """A job whose due time has come at a stage."""
+
+    job_id: str
+    stage: str
+
+
+class Queries(Protocol):
+    """Read-model queries; every list is bounded."""
+
+    def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
+        """Newest first."""
+        ...
+
+    def batch(self, batch_id: str) -> BatchRow | None: ...
+
+    def row_errors(self, batch_id: str, *, limit: int = 100, after_row: int = 0) -> list[RowErrorRow]:
+        """In the order of the rows; `after_row` continues behind a row."""
+        ...
+
+    def jobs(
+        self,
+        *,
+        batch_id: str | None = None,
+        status: JobStatus | None = None,
+        stage: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> list[JobRow]:
+        """In the order of their ids, which is that of their opening; `after` continues behind a job id."""
+        ...
+
+    def job(self, job_id: str) -> JobRow | None: ...
+
+    def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
+        """Open ones, oldest first."""
+        ...
+
+    def stage_progress(self, batch_id: str) -> list[StageProgress]: ...
+
+    def pipeline_health(self) -> list[StageHealth]: ...
+
+    def positions(self) -> list[ViewPosition]: ...
+
+    def closable_batches(self, limit: int = 100) -> Sequence[BatchRow]:
+        """Batches in processing of which every job has ended."""
+        ...

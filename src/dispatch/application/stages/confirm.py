@@ -1,0 +1,21 @@
+"""Confirm: did the message arrive?"""
+
+from dispatch.application.ports.providers import Providers, ReceiptStatus
+from dispatch.application.stages.stage import ProviderStage, Task
+from dispatch.domain.job.commands import Done, GiveUp, Outcome, TryAgain
+
+
+async def confirm(task: Task, providers: Providers) -> Outcome:
+    """Ask for the receipt; one that is not there yet is asked for again later."""
+    message_id = str(task.job.outputs.get("dispatch", {}).get("message_id", ""))
+    status = await providers.notifier.receipt(message_id)
+    match status:
+        case ReceiptStatus.DELIVERED:
+            return Done({"receipt": status.value})
+        case ReceiptStatus.PENDING:
+            return TryAgain("receipt_pending")
+        case ReceiptStatus.FAILED:
+            return GiveUp("not_delivered")
+
+
+stage = ProviderStage(name="confirm", after="dispatch", call=confirm)

@@ -1,0 +1,46 @@
+"""What a stage is: a pure decision, or a provider call with its limits."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+from dispatch.application.ports.providers import Providers
+from dispatch.domain.job.commands import Outcome
+from dispatch.domain.job.state import Job
+from dispatch.domain.retry import RetryPolicy
+
+
+class Task(msgspec.Struct, frozen=True):
+    """One job at one stage: what the stage may look at."""
+
+    job_id: str
+    job: Job
+    at: datetime
+    idempotency_key: str
+
+
+class PureStage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that decides from what the job knows; a chunk of jobs passes several of them in one append."""
+
+    name: str
+    after: str = ""
+    decide: Callable[[Task], Outcome]
+
+
+class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that calls a provider, concurrently and outside any transaction.
+
+    `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
+    An accident (`ProviderUnavailable`) is tried again by `retry`; a refusal (`ProviderRefused`) goes before a person.
+    """
+
+    name: str
+    after: str = ""
+    call: Callable[[Task, Providers], Awaitable[Outcome]]
+    retry: RetryPolicy = RetryPolicy()
+    in_flight_max: int = 100
+    acts: bool = False
+
+
+Stage = PureStage | ProviderStage

@@ -1,0 +1,208 @@
+"""Run one stage for a chunk of jobs: load them in one query, act, record what came of it in one append."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+
+from dispatch.application.ports.clock import Clock
+from dispatch.application.ports.ledger import Append, Cause, EventLedger, LedgerUnavailable, VersionConflict
+from dispatch.application.ports.providers import ProviderRefused, Providers, ProviderUnavailable
+from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
+from dispatch.domain.identity import command_id
+from dispatch.domain.job.commands import GiveUp, Outcome, RecordOutcome, StartStage, TryAgain
+from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.events import Event
+from dispatch.domain.job.state import Job, JobStatus
+from dispatch.domain.retry import RetryPolicy
+
+CONFLICTS_MAX = 8
+CLOCKS_APART = timedelta(seconds=1)
+_NO_RETRY = RetryPolicy(attempts_max=1)
+
+
+@dataclass
+class _Opened:
+    """A job in hand: its state, the version it was loaded at, and what was decided since."""
+
+    job_id: str
+    job: Job
+    version: int
+    decided: list[Event] = field(default_factory=list)
+
+    def decide(self, command: StartStage | RecordOutcome) -> None:
+        events = decider.decide(command, self.job)
+        self.job = decider.fold(events, self.job)
+        self.decided.extend(events)
+
+
+@dataclass(frozen=True)
+class RunStage:
+    """The worker's use case. Safe to repeat: a job that has moved on is left alone, an attempt counts once."""
+
+    ledger: EventLedger
+    stages: Mapping[str, Stage]
+    providers: Providers
+    clock: Clock
+    chance: Callable[[], float]  # In [0, 1): spreads retries.
+    actor: str = "worker"
+
+    async def __call__(self, stage_name: str, job_ids: Sequence[str]) -> int:
+        """Run this stage for those of the jobs that are due at it; answers how many that were.
+
+        Raises:
+            KeyError: no such stage.
+            LedgerUnavailable, VersionConflict: nothing is lost; run it again.
+        """
+        stage = self.stages[stage_name]
+        due = await asyncio.to_thread(self._load_due, stage_name, job_ids)
+        if not due:
+            return 0
+        if isinstance(stage, PureStage):
+            await asyncio.to_thread(self._record, stage, due, {})
+        else:
+            if stage.acts:
+                due = await asyncio.to_thread(self._start, stage, due)
+            outcomes = await self._call(stage, due)
+            await asyncio.to_thread(self._record, stage, due, outcomes)
+        return len(due)
+
+    async def isolate(self, stage_name: str, job_ids: Sequence[str]) -> dict[str, str]:
+        """Run a chunk that crashed job by job: the good ones pass, a job that crashes the stage goes before a person.
+
+        Answers the crash of each such job. Raises as `__call__` for what is not the job's fault.
+        """
+        crashes: dict[str, str] = {}
+        for job_id in job_ids:
+            try:
+                await self(stage_name, [job_id])
+            except (LedgerUnavailable, VersionConflict, KeyError):
+                raise
+            except Exception as crash:
+                crashes[job_id] = repr(crash)
+                await asyncio.to_thread(self._quarantine, stage_name, job_id)
+        return crashes
+
+    def _quarantine(self, stage_name: str, job_id: str) -> None:
+        for opened in self._load_due(stage_name, [job_id]):
+            opened.decide(
+                RecordOutcome(
+                    job_id=job_id,
+                    at=self.clock(),
+                    stage=stage_name,
+                    attempt=opened.job.attempt,
+                    outcome=GiveUp("stage_crashed"),
+                    retry=_NO_RETRY,
+                )
+            )
+            self._append(stage_name, "quarantine", [opened])
+
+    def _load_due(self, stage_name: str, job_ids: Sequence[str]) -> list[_Opened]:
+        now = self.clock()
+        return [opened for opened in self._load(job_ids) if _is_due(opened.job, stage_name, now)]
+
+    def _load(self, job_ids: Sequence[str]) -> list[_Opened]:
+        histories = self.ledger.load_many(job_ids)
+        return [
+            _Opened(job_id, decider.fold(cast("Sequence[Event]", history.events)), history.version)
+            for job_id, history in histories.items()
+        ]
+
+    def _start(self, stage: ProviderStage, due: list[_Opened]) -> list[_Opened]:
+        """Record the attempts before the provider is asked. One that another worker took meanwhile is left to it."""
+        at = self.clock()
+        for opened in due:
+            key = idempotency_key(opened.job_id, stage.name)
+            opened.decide(
+                StartStage(
+                    job_id=opened.job_id,
+                    at=at,
+                    stage=stage.name,
+                    attempt=opened.job.attempt,
+                    idempotency_key=key,
+                )
+            )
+        conflicts = self._append(stage.name, "start", due)
+        return [opened for opened in due if opened.job_id not in conflicts]
+
+    async def _call(self, stage: ProviderStage, due: list[_Opened]) -> dict[str, Outcome]:
+        room, at = asyncio.Semaphore(stage.in_flight_max), self.clock()
+
+        async def one(opened: _Opened) -> Outcome:
+            task = Task(opened.job_id, opened.job, at, idempotency_key(opened.job_id, stage.name))
+            async with room:
+                try:
+                    return await stage.call(task, self.providers)
+                except ProviderUnavailable as accident:
+                    return TryAgain(accident.code, accident.retry_after_s)
+                except ProviderRefused as refusal:
+                    return GiveUp(refusal.code)
+
+        outcomes = await asyncio.gather(*(one(opened) for opened in due))
+        return {opened.job_id: outcome for opened, outcome in zip(due, outcomes, strict=True)}
+
+    def _record(self, stage: Stage, due: list[_Opened], outcomes: Mapping[str, Outcome]) -> None:
+        attempts = {opened.job_id: opened.job.attempt for opened in due}
+        waiting = due
+        for _ in range(CONFLICTS_MAX):
+            for opened in waiting:
+                self._decide(stage, opened, attempts[opened.job_id], outcomes.get(opened.job_id))
+            conflicts = self._append(stage.name, "record", waiting)
+            if not conflicts:
+                return
+            waiting = self._load(list(conflicts))  # Someone wrote first: decide again, on what they wrote.
+        raise next(iter(conflicts.values()))
+
+    def _decide(self, stage: Stage, opened: _Opened, attempt: int, outcome: Outcome | None) -> None:
+        """Record the outcome, then pass the pure stages that follow in the same append."""
+        at = self.clock()
+        here: Stage | None = stage
+        while here is not None:
+            if isinstance(here, PureStage):
+                answer = here.decide(Task(opened.job_id, opened.job, at, ""))
+            elif outcome is not None:
+                answer, outcome = outcome, None
+            else:
+                return
+            before = opened.job
+            opened.decide(
+                RecordOutcome(
+                    job_id=opened.job_id,
+                    at=at,
+                    stage=here.name,
+                    attempt=attempt,
+                    outcome=answer,
+                    retry=here.retry if isinstance(here, ProviderStage) else _NO_RETRY,
+                    chance=self.chance(),
+                )
+            )
+            job, attempt = opened.job, opened.job.attempt
+            moved_on = job is not before and job.status is JobStatus.RUNNING and job.stage != here.name
+            here = self.stages.get(job.stage) if moved_on else None
+
+    def _append(self, stage_name: str, step: str, opened: list[_Opened]) -> dict[str, VersionConflict]:
+        appends = [
+            Append(one.job_id, one.version, one.decided, self._cause(stage_name, step, one))
+            for one in opened
+            if one.decided
+        ]
+        conflicts: dict[str, VersionConflict] = {}
+        for append, answer in zip(appends, self.ledger.append(appends), strict=True):
+            if isinstance(answer, VersionConflict):
+                conflicts[append.stream] = answer
+        for one in opened:
+            if one.decided and one.job_id not in conflicts:
+                one.version, one.decided = one.version + len(one.decided), []
+        return conflicts
+
+    def _cause(self, stage_name: str, step: str, one: _Opened) -> Cause:
+        asked = command_id(one.job_id, stage_name, step, one.version)
+        return Cause(command_id=asked, correlation_id=one.job.batch_id, actor=self.actor)
+
+
+def _is_due(job: Job, stage_name: str, now: datetime) -> bool:
+    """Is the job at this stage, and not waiting for a later time? Messages repeat and come late; the ledger decides."""
+    if job.stage != stage_name or job.status not in {JobStatus.RUNNING, JobStatus.WAITING}:
+        return False
+    return job.due_at is None or job.due_at <= now + CLOCKS_APART
