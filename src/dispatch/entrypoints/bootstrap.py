@@ -1,0 +1,143 @@
+"""The composition root: reads top to bottom, and is the only place that picks adapters."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from random import SystemRandom
+
+from psycopg_pool import ConnectionPool
+from sqlalchemy import Engine
+
+from dispatch.adapters.ledger.postgres import PostgresLedger
+from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.postgres.due import DueSheet
+from dispatch.adapters.postgres.engine import open_engine
+from dispatch.adapters.postgres.migrate import current_revision, migrate, newest_revision
+from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
+from dispatch.adapters.postgres.projector import Projector
+from dispatch.adapters.postgres.queries import PostgresQueries
+from dispatch.adapters.postgres.rebuild import Rebuilt, rebuild
+from dispatch.adapters.providers.contact_finder import HttpContactFinder
+from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
+from dispatch.adapters.providers.http import build_client
+from dispatch.adapters.providers.notifier import HttpNotifier
+from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.close_batches import CloseBatches
+from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.receive import ReceiveFile
+from dispatch.application.jobs import JobDesk
+from dispatch.application.ports.clock import utc_now
+from dispatch.application.ports.providers import Providers
+from dispatch.application.ports.queries import Queries
+from dispatch.application.stages import find_stages
+from dispatch.application.stages.stage import Stage
+from dispatch.application.work import RunStage
+from dispatch.entrypoints.settings import Settings
+
+
+class NotRunning(Exception):
+    """There is no database to work with."""
+
+
+@dataclass(frozen=True)
+class App:
+    """The use cases on their adapters. Every door gets this and nothing else."""
+
+    settings: Settings
+    stages: Mapping[str, Stage]
+    ledger: PostgresLedger
+    queries: Queries
+    receive: ReceiveFile
+    admit: AdmitBatch
+    desk: JobDesk
+    close_batches: CloseBatches
+    due: DueSheet
+    projector: Projector
+    checks: Mapping[str, Callable[[], str]]
+    """What must be well for work to be taken; each answers a word or raises."""
+    _engine: Engine
+    _pool: ConnectionPool
+
+    def migrate(self) -> str:
+        """Bring the database to the current schema and prepare the views; answers the revision."""
+        revision = migrate(self.settings.database_url)
+        for view in self.projector.prepare():
+            self.rebuild_view(view)
+        self.due.prepare()
+        return revision
+
+    def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
+        """Replay the ledger into a view. Raises KeyError for an unknown one."""
+        return rebuild(self.settings.database_url, self.ledger, name, on_progress)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.ledger.close()
+        self.projector.close()
+        self._pool.close()
+        self._engine.dispose()
+
+
+def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None) -> App:
+    """Wire the application. `on_advance` is told the ledger's head after each append of this process.
+
+    Raises:
+        NotRunning: no database is named, and no `dispatch up` runs on the data folder.
+    """
+    url = settings.database_url
+    if not url:
+        raise NotRunning(
+            f"no system runs on {settings.data}: start one with `dispatch up`, or name your Postgres in"
+            " DISPATCH_DATABASE_URL"
+        )
+    stages = find_stages()
+    ledger = PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance)
+    pool = ConnectionPool(url, min_size=0, max_size=4, open=True, name="intake")
+    engine = open_engine(url, read_only=True, pool_size=4)
+    queries = PostgresQueries(engine, list(stages))
+    files = FolderFileStore(settings.data / "files")
+
+    def check_migrations() -> str:
+        reached, needed = current_revision(url), newest_revision()
+        if reached != needed:
+            raise NotRunning(f"the database is at revision {reached or 'none'}, {needed} is needed")
+        return f"revision {reached}"
+
+    def check_postgres() -> str:
+        ledger.ping()
+        return "answers"
+
+    return App(
+        settings=settings,
+        stages=stages,
+        ledger=ledger,
+        queries=queries,
+        receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
+        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
+        desk=JobDesk(ledger, utc_now),
+        close_batches=CloseBatches(ledger, queries, utc_now),
+        due=DueSheet(pool),
+        projector=Projector(url, ledger),
+        checks={"postgres": check_postgres, "migrations": check_migrations},
+        _engine=engine,
+        _pool=pool,
+    )
+
+
+@asynccontextmanager
+async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
+    """The worker's use case with its provider clients, on the running event loop."""
+    settings = app.settings
+    connections, timeout_s = settings.provider_connections_max, settings.provider_timeout_s
+    key = settings.provider_api_key
+    async with (
+        build_client(connections, timeout_s) as finder,
+        build_client(connections, timeout_s) as verifier,
+        build_client(connections, timeout_s) as notifier,
+    ):
+        providers = Providers(
+            contact_finder=HttpContactFinder(finder, settings.contact_finder_url, key),
+            email_verifier=HttpEmailVerifier(verifier, settings.email_verifier_url, key),
+            notifier=HttpNotifier(notifier, settings.notifier_url, key),
+        )
+        yield RunStage(app.ledger, app.stages, providers, utc_now, SystemRandom().random)

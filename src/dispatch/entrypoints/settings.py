@@ -1,0 +1,138 @@
+"""Every setting, in one frozen struct: units in the names, one reader of the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+
+PREFIX = "DISPATCH_"
+RUNTIME_FILE = "runtime.json"
+SECRETS = frozenset({"provider_api_key"})
+URLS = frozenset({"database_url", "nats_url"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be set: by `DISPATCH_<NAME>` in the environment, or by `DISPATCH_<NAME>_FILE`, a file that holds it."""
+
+    data: Path = Path(".data")
+    """Folder for received files, the embedded servers' data, and logs."""
+    database_url: str = ""
+    """libpq URL of Postgres 16 or newer; empty: the embedded one."""
+    nats_url: str = ""
+    """URL of a NATS server with JetStream; empty: the embedded one."""
+    http_host: str = "127.0.0.1"
+    http_port: int = 8080
+    """Port of the API; 0 takes any free one."""
+    contact_finder_url: str = ""
+    """Base URL of the contact finder; empty: the simulator."""
+    email_verifier_url: str = ""
+    """Base URL of the e-mail verifier; empty: the simulator."""
+    notifier_url: str = ""
+    """Base URL of the notifier; empty: the simulator."""
+    provider_api_key: str = ""
+    """Key that the providers ask for."""
+    workers: int = 2
+    """Worker processes."""
+    worker_lanes: int = 2
+    """Chunks that a worker has in hand per queue at once."""
+    provider_timeout_s: float = 10.0
+    provider_connections_max: int = 100
+    work_ack_wait_s: float = 30.0
+    """After so long without a sign of life a worker's chunk is given to another."""
+    error_threshold_percent: int = 10
+    """Error budget of a batch that names none."""
+    file_bytes_max: int = 1 << 30
+    shutdown_grace_s: float = 15.0
+    """A stop takes no longer than this."""
+    log_level: str = "info"
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; says which, and what it may be."""
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """The settings, and where each one came from."""
+
+    settings: Settings
+    sources: dict[str, str]
+
+
+def load_settings(environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Loaded:
+    """Defaults, then what a running `dispatch up` left in the data folder, then the environment, then the flags.
+
+    Raises:
+        SettingsError: a value that is not of its type, or a name that does not exist.
+    """
+    names = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, Any] = {}
+    sources = dict.fromkeys(names, "default")
+    data = _value("data", (flags or {}).get("data") or environ.get(f"{PREFIX}DATA", ".data"), "data folder")
+    for name, value in read_runtime(data).items():
+        if name in names:
+            values[name], sources[name] = _value(name, value, RUNTIME_FILE), RUNTIME_FILE
+    for name, (variable, text) in _from_environment(environ, names).items():
+        values[name], sources[name] = _value(name, text, variable), variable
+    for name, flag in (flags or {}).items():
+        if flag is not None:
+            values[name], sources[name] = _value(name, flag, f"--{name.replace('_', '-')}"), "command line"
+    return Loaded(Settings(**values), sources)
+
+
+def read_runtime(data: Path) -> dict[str, Any]:
+    """What the running system wrote about itself; empty when none runs on this folder."""
+    try:
+        return msgspec.json.decode((data / RUNTIME_FILE).read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.MsgspecError):
+        return {}
+
+
+def redacted(settings: Settings) -> dict[str, Any]:
+    """The settings for people: secrets and the passwords of URLs hidden."""
+    shown: dict[str, Any] = {}
+    for name, value in msgspec.structs.asdict(settings).items():
+        if name in SECRETS:
+            shown[name] = "********" if value else ""
+        elif name in URLS:
+            shown[name] = _without_password(value)
+        else:
+            shown[name] = str(value) if isinstance(value, Path) else value
+    return shown
+
+
+def _from_environment(environ: Mapping[str, str], names: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if name in names:
+            found[name] = (variable, text)
+        elif name.removesuffix("_file") in names:
+            try:
+                found[name.removesuffix("_file")] = (variable, Path(text).read_text().strip())
+            except OSError as error:
+                raise SettingsError(f"{variable}: the file {text} cannot be read ({error.strerror})") from error
+        else:
+            known = ", ".join(PREFIX + known.upper() for known in names)
+            raise SettingsError(f"{variable} is not a setting of dispatch; known: {known}")
+    return found
+
+
+def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the setting's type
+    kind = get_type_hints(Settings)[name]
+    if kind is Path:
+        return Path(value)
+    try:
+        return msgspec.convert(value, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not (separator and at and ":" in credentials):
+        return url
+    return f"{scheme}://{credentials.partition(':')[0]}:********@{host}"
