@@ -1,0 +1,142 @@
+"""Profile service-job: fixed-price jobs at a customer's home, one a row."""
+
+from dispatch.application.intake.profiles.profile import Column, Kind, Profile
+
+SERVICES: dict[str, tuple[str, ...]] = {
+    "boiler_service": ("boiler servicing", "annual boiler service", "gas boiler service"),
+    "gas_safety_certificate": ("gas safety cert", "gas safety check", "cp12", "landlord gas certificate"),
+    "electrical_inspection": ("eicr", "electrical safety check", "electrical condition report"),
+    "ev_charger_install": ("ev charger installation", "ev charge point", "home charger"),
+    "smoke_alarm_fitting": ("smoke alarms", "smoke alarm install", "fire alarm fitting"),
+    "gutter_clearance": ("gutter clearing", "gutter cleaning", "gutters"),
+    "roof_inspection": ("roof survey", "roof check"),
+    "chimney_sweep": ("chimney sweeping", "chimney clean"),
+    "window_cleaning": ("window clean", "windows"),
+    "oven_cleaning": ("oven clean",),
+    "carpet_cleaning": ("carpet clean", "carpets"),
+    "end_of_tenancy_clean": ("end of tenancy", "end of tenancy cleaning", "eot clean"),
+    "drain_unblocking": ("drain clearance", "blocked drain", "unblock drain"),
+    "tap_replacement": ("replace tap", "new tap", "tap fitting"),
+    "lock_change": ("lock replacement", "change locks", "new locks"),
+    "garden_clearance": ("garden tidy", "garden clear"),
+    "pest_control": ("pest treatment",),
+    "loft_insulation": ("loft insulating", "insulation top up"),
+}
+"""The fixed-price list, and how people write it."""
+
+SERVICE_JOB = Profile(
+    name="service-job",
+    version=1,
+    natural_key="reference",
+    route=("validate", "promote", "slots", "enrich", "verify", "clear", "dispatch", "confirm"),
+    columns=(
+        Column(
+            name="reference",
+            kind=Kind.TEXT,
+            to="reference",
+            aliases=("job ref", "job reference", "ref", "case number", "file #", "job number", "job id"),
+            required=True,
+            length_max=40,
+        ),
+        Column(
+            name="service",
+            kind=Kind.CHOICE,
+            to="service",
+            aliases=("service type", "job type", "work"),
+            required=True,
+            choices=SERVICES,
+        ),
+        Column(
+            name="price",
+            kind=Kind.MONEY,
+            to="price_pence",
+            aliases=("fixed price", "amount", "cost", "price gbp", "price £"),
+            required=True,
+        ),
+        Column(
+            name="customer_name",
+            kind=Kind.TEXT,
+            to="person.name",
+            aliases=("name", "customer", "full name", "client"),
+            required=True,
+            personal=True,
+            length_max=120,
+        ),
+        Column(
+            name="phone",
+            kind=Kind.PHONE,
+            to="person.phone",
+            aliases=("telephone", "tel", "mobile", "phone number", "mobile number"),
+            personal=True,
+        ),
+        Column(
+            name="email",
+            kind=Kind.EMAIL,
+            to="person.email",
+            aliases=("e-mail", "email address", "e-mail address", "mail"),
+            personal=True,
+        ),
+        Column(
+            name="address",
+            kind=Kind.TEXT,
+            to="person.address",
+            aliases=("street address", "address line", "site address"),
+            personal=True,
+            length_max=250,
+        ),
+        Column(
+            name="postcode",
+            kind=Kind.POSTCODE,
+            to="person.postcode",
+            aliases=("post code", "postal code", "zip"),
+            required=True,
+            personal=True,
+        ),
+        Column(
+            name="preferred_date",
+            kind=Kind.DATE,
+            to="details",
+            aliases=("preferred day", "date wanted", "appointment date"),
+        ),
+        Column(
+            name="lawful_basis",
+            kind=Kind.LAWFUL_BASIS,
+            to="permission.basis",
+            aliases=("basis", "legal basis"),
+        ),
+        Column(
+            name="consent_date",
+            kind=Kind.DATE,
+            to="permission.consent_on",
+            aliases=("consented on", "consent given", "date of consent"),
+        ),
+        Column(
+            name="consent_statement",
+            kind=Kind.TEXT,
+            to="permission.statement",
+            aliases=("statement", "consent wording"),
+            length_max=80,
+        ),
+        Column(
+            name="sale_ref",
+            kind=Kind.TEXT,
+            to="permission.sale_ref",
+            aliases=("sale reference", "order number", "invoice number"),
+            length_max=40,
+        ),
+        Column(
+            name="opted_out",
+            kind=Kind.YES_NO,
+            to="permission.objected",
+            aliases=("opt out", "opted-out?", "unsubscribed", "do not contact"),
+        ),
+        Column(
+            name="notes",
+            kind=Kind.TEXT,
+            to="details",
+            aliases=("note", "comments", "remarks"),
+            personal=True,  # Free text: people write names and numbers into it.
+            length_max=1000,
+        ),
+    ),
+)
