@@ -1,0 +1,65 @@
+"""Leadership by advisory lock: one active relay, and standbys that take over when its connection is gone."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import structlog
+
+log = structlog.get_logger(__name__)
+
+KEYS = {"relay": 7235441202855961451}
+ASK_EVERY_S = 1.0
+CHECK_EVERY_S = 2.0
+
+
+@asynccontextmanager
+async def leadership(url: str, role: str, stop: asyncio.Event) -> AsyncIterator[asyncio.Event]:
+    """Wait until this process leads, then give an event that is set when it leads no more, or is to stop.
+
+    The lock lives with its connection: when Postgres believes us dead, another one leads. Whoever leads must be fenced
+    by what it writes to, because two may believe it for a moment.
+    """
+    connection = await _acquire(url, role, stop)
+    over = asyncio.Event()
+    watch = asyncio.ensure_future(_watch(connection, stop, over))
+    try:
+        yield over
+    finally:
+        watch.cancel()
+        if connection is not None:
+            await connection.close()
+
+
+async def _acquire(url: str, role: str, stop: asyncio.Event) -> psycopg.AsyncConnection | None:
+    while not stop.is_set():
+        try:
+            connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+            cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", (KEYS[role],))
+            if await cursor.fetchone() == (True,):
+                log.info("leadership.taken", leader=role)
+                return connection
+            await connection.close()
+        except psycopg.OperationalError as accident:
+            log.warning("leadership.interrupted", leader=role, accident=type(accident).__name__)
+        await _wait(stop, ASK_EVERY_S)
+    return None
+
+
+async def _watch(connection: psycopg.AsyncConnection | None, stop: asyncio.Event, over: asyncio.Event) -> None:
+    try:
+        while connection is not None and not stop.is_set():
+            await connection.execute("SELECT 1")
+            await _wait(stop, CHECK_EVERY_S)
+    except psycopg.Error:
+        log.warning("leadership.lost")
+    finally:
+        over.set()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

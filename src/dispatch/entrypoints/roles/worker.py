@@ -1,0 +1,49 @@
+"""The worker role: judges and admits batches, and runs the stages of jobs."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from dispatch.adapters.nats.worker import Worker
+from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+from dispatch.application.react import INTAKE
+from dispatch.application.work import RunStage
+from dispatch.entrypoints.bootstrap import App, open_run_stage
+from dispatch.entrypoints.roles.context import RoleContext
+
+log = structlog.get_logger(__name__)
+
+
+async def run(context: RoleContext) -> None:
+    """Work until told to stop, then finish the chunks in hand."""
+    app, settings = context.app, context.app.settings
+    async with open_run_stage(app) as run_stage:
+
+        async def carry_out(queue: str, streams: Sequence[str]) -> None:
+            if queue == INTAKE:
+                for batch_id in streams:
+                    await _admit(app, batch_id)
+            else:
+                await _run_stage(run_stage, queue, streams)
+
+        worker = Worker(context.nats, carry_out, ack_wait_s=settings.work_ack_wait_s, lanes=settings.worker_lanes)
+        context.on_ready("working")
+        await worker.work([INTAKE, *app.stages], context.stop)
+
+
+async def _admit(app: App, batch_id: str) -> None:
+    status = await asyncio.to_thread(app.admit, batch_id)
+    log.info("batch.admitted", batch_id=batch_id, status=status)
+
+
+async def _run_stage(run_stage: RunStage, stage: str, job_ids: Sequence[str]) -> None:
+    """Run a chunk; when a bug stops it, job by job, so that one bad job holds up nobody else."""
+    try:
+        await run_stage(stage, job_ids)
+    except (LedgerUnavailable, VersionConflict):
+        raise
+    except Exception:
+        log.exception("stage.crashed", stage=stage, jobs=len(job_ids))
+        for job_id, crash in (await run_stage.isolate(stage, job_ids)).items():
+            log.warning("job.quarantined", stage=stage, job_id=job_id, crash=crash)

@@ -1,0 +1,1 @@
+"""`dispatch up`: the whole system on one machine, embedded servers included."""

@@ -1,0 +1,172 @@
+"""The role processes: forked from a server that has everything imported, started again when they die."""
+
+import multiprocessing
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, cast
+
+import structlog
+
+from dispatch.entrypoints.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+PRELOADED = [
+    "dispatch.entrypoints.roles.process",
+    "dispatch.entrypoints.roles.api",
+    "dispatch.entrypoints.roles.worker",
+    "dispatch.entrypoints.roles.relay",
+    "dispatch.entrypoints.roles.timers",
+    "dispatch.entrypoints.roles.projector",
+    "dispatch.adapters.providers.simulator",
+]
+PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 10.0
+STEADY_AFTER_S = 30.0
+"""A child that lived for so long is started again without a pause."""
+
+
+@dataclass
+class Child:
+    """One process: what it runs, and how often it had to be started."""
+
+    name: str
+    target: Callable[..., None]
+    arguments: tuple[Any, ...]
+    process: ForkServerProcess | None = None
+    ready: Connection | None = None
+    words: dict[str, str] = field(default_factory=dict)  # What each role of it said when it was ready.
+    starts: int = 0
+    started_at: float = 0.0
+    start_after: float = 0.0
+
+
+class Children:
+    """Keeps processes running until `stop`. Ask `pump` often: it hears who is ready and starts who has died."""
+
+    def __init__(self) -> None:
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(PRELOADED)
+        self._children: dict[str, Child] = {}
+
+    def warm_up(self) -> None:
+        """Start the fork server, which imports everything meanwhile."""
+        from multiprocessing import forkserver
+
+        threading.Thread(target=forkserver.ensure_running, daemon=True).start()
+
+    def add(self, name: str, target: Callable[..., None], *arguments: Any) -> None:  # noqa: ANN401 - handed on
+        """Start a process that runs `target(*arguments, ready)`; `ready` takes (role, word) when it can work."""
+        child = Child(name, target, arguments)
+        self._children[name] = child
+        self._start(child)
+
+    def pump(self) -> None:
+        """Hear what children say, and start those again that have died."""
+        talking = {child.ready: child for child in self._children.values() if child.ready is not None}
+        for connection in cast("list[Connection]", wait(list(talking), timeout=0.05)):
+            child = talking[connection]
+            try:
+                role, word = connection.recv()
+                child.words[role] = word
+            except (EOFError, OSError):
+                child.ready = None
+        for child in self._children.values():
+            self._revive(child)
+
+    def wait_ready(self, roles: set[tuple[str, str]], timeout_s: float) -> dict[str, str]:
+        """Wait until these (child, role) pairs have said that they are ready; answers their words by role.
+
+        Raises:
+            TimeoutError: names who is not.
+        """
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self.pump()
+            said = {(child.name, role): word for child in self._children.values() for role, word in child.words.items()}
+            if roles <= said.keys():
+                return {role: said[name, role] for name, role in roles}
+            if time.monotonic() > deadline:
+                missing = ", ".join(sorted(f"{name} ({role})" for name, role in roles - said.keys()))
+                raise TimeoutError(f"not ready after {timeout_s:.0f} s: {missing}; see the logs in the data folder")
+
+    def pids(self) -> dict[str, int]:
+        """The running processes by name."""
+        running = ((child.name, child.process) for child in self._children.values())
+        return {name: process.pid for name, process in running if process is not None and process.pid is not None}
+
+    def restarts(self) -> int:
+        """How often a process had to be started again."""
+        return sum(child.starts - 1 for child in self._children.values())
+
+    def stop(self, names: list[str], grace_s: float) -> None:
+        """Tell these processes to stop, all at once, and kill whoever is still there when the time of grace is over."""
+        stopping = [child.process for name in names if (child := self._children.pop(name, None)) and child.process]
+        for process in stopping:
+            process.terminate()
+        deadline = time.monotonic() + grace_s
+        for process in stopping:
+            process.join(max(0.0, deadline - time.monotonic()))
+            if process.is_alive():
+                log.warning("child.killed", child=process.name, after_s=grace_s)
+                process.kill()
+                process.join()
+
+    def stop_all(self, grace_s: float) -> None:
+        """Stop everything; what others depend on, last."""
+        self.stop([name for name in self._children if name != "simulator"], grace_s)
+        self.stop(list(self._children), grace_s)
+
+    def _start(self, child: Child) -> None:
+        receiver, sender = self._context.Pipe(duplex=False)
+        process = self._context.Process(
+            target=child.target, args=(*child.arguments, sender), name=f"dispatch-{child.name}", daemon=True
+        )
+        process.start()
+        sender.close()
+        child.process, child.ready, child.words = process, receiver, {}
+        child.starts += 1
+        child.started_at = time.monotonic()
+
+    def _revive(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.process is not None and not child.process.is_alive():
+            code = child.process.exitcode
+            died_of = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+            steady = now - child.started_at > STEADY_AFTER_S
+            pause_s = 0.0 if steady else min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** (child.starts - 1))
+            log.warning("child.died", child=child.name, of=died_of, again_in_s=pause_s)
+            child.process, child.start_after = None, now + pause_s
+        if child.process is None and now >= child.start_after:
+            self._start(child)
+
+
+def play_roles(roles: tuple[str, ...], settings: Settings, log_file: Path, ready: Connection) -> None:
+    """What a role process runs."""
+    from dispatch.entrypoints.roles.process import die_with_parent, run_process
+
+    die_with_parent()
+    run_process(roles, settings, log_file=log_file, on_ready=lambda role, word: ready.send((role, word)))
+
+
+def play_simulator(scenario: str, port: int, ready: Connection) -> None:
+    """What the simulator's process runs. Raises OSError when the port was taken meanwhile."""
+    from dispatch.adapters.providers.simulator import Simulator, preset
+    from dispatch.entrypoints.roles.process import die_with_parent
+
+    die_with_parent()
+    simulator = Simulator(preset(scenario), port=port)
+    ready.send(("simulator", simulator.base_url))
+    simulator.run()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,150 @@
+"""The whole system: embedded servers where none are named, the simulator where no provider is, and every role."""
+
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+
+import msgspec
+import structlog
+
+from dispatch.adapters.embedded.servers import EmbeddedServers
+from dispatch.entrypoints.bootstrap import App, open_app
+from dispatch.entrypoints.settings import Settings
+from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
+from dispatch.entrypoints.supervisor.runtime import runtime_note
+
+log = structlog.get_logger(__name__)
+
+READY_WITHIN_S = 60.0
+MARKER = "dispatch-data"
+"""A file in every data folder: only a folder that has it is ever emptied."""
+
+Say = Callable[[str], None]
+
+
+class NotOurFolder(Exception):
+    """A folder that was not made by dispatch is not emptied."""
+
+
+class System:
+    """Starts everything in order, keeps it running, and stops it in the reverse order."""
+
+    def __init__(self, settings: Settings, *, scenario: str = "demo", say: Say = lambda line: None) -> None:
+        self.settings = settings
+        self._scenario, self._say = scenario, say
+        self._open = ExitStack()
+        self._children = Children()
+        self.url = ""
+        self.simulator_url = ""
+        self.took_s: dict[str, float] = {}
+
+    def __enter__(self) -> "System":
+        try:
+            self._start()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._open.close()
+
+    @property
+    def app(self) -> App:
+        """The use cases, for the supervisor's own commands and queries."""
+        return self._app
+
+    def pump(self) -> None:
+        """Keep the processes running; call it often."""
+        self._children.pump()
+
+    def pids(self) -> dict[str, int]:
+        """The processes by name."""
+        return self._children.pids()
+
+    def _start(self) -> None:
+        started = time.perf_counter()
+        data = self.settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        (data / MARKER).touch()
+        self._children.warm_up()
+        self._use_servers()
+        self._took("servers", started)
+        if not (self.settings.contact_finder_url and self.settings.email_verifier_url and self.settings.notifier_url):
+            self._use_simulator()
+        self._app = open_app(self.settings)
+        self._open.callback(self._app.close)
+        migrating = time.perf_counter()
+        self._app.migrate()
+        self._took("schema", migrating)
+        self._start_roles()
+        self._took("start", started)
+
+    def _use_servers(self) -> None:
+        """Start the embedded servers that the settings do not replace."""
+        settings = self.settings
+        if settings.database_url and settings.nats_url:
+            return
+        self._say("starting Postgres and NATS")
+        servers = self._open.enter_context(EmbeddedServers(settings.data))
+        self.settings = msgspec.structs.replace(
+            settings,
+            database_url=settings.database_url or servers.database_url,
+            nats_url=settings.nats_url or servers.nats_url,
+        )
+
+    def _use_simulator(self) -> None:
+        port = free_port()
+        self.simulator_url = f"http://127.0.0.1:{port}"
+        self._children.add("simulator", play_simulator, self._scenario, port)
+        settings = self.settings
+        self.settings = msgspec.structs.replace(
+            settings,
+            contact_finder_url=settings.contact_finder_url or self.simulator_url,
+            email_verifier_url=settings.email_verifier_url or self.simulator_url,
+            notifier_url=settings.notifier_url or self.simulator_url,
+        )
+
+    def _start_roles(self) -> None:
+        self._say("starting the workers")
+        settings, logs = self.settings, self.settings.data / "logs"
+        groups = {"api": ("api",), "relay": ("relay", "timers"), "projector": ("projector",)}
+        groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
+        self._open.callback(self._children.stop_all, settings.shutdown_grace_s)
+        for name, roles in groups.items():
+            self._children.add(name, play_roles, roles, settings, logs / f"{name}.log")
+        expected = {(name, role) for name, roles in groups.items() for role in roles}
+        if self.simulator_url:
+            expected.add(("simulator", "simulator"))
+        self.url = self._children.wait_ready(expected, READY_WITHIN_S)["api"]
+        note = {
+            "database_url": settings.database_url,
+            "nats_url": settings.nats_url,
+            "contact_finder_url": settings.contact_finder_url,
+            "email_verifier_url": settings.email_verifier_url,
+            "notifier_url": settings.notifier_url,
+            "api_url": self.url,
+            "simulator_url": self.simulator_url,
+            "pids": self._children.pids(),
+        }
+        self._open.enter_context(runtime_note(settings.data, note))
+
+    def _took(self, what: str, since: float) -> None:
+        self.took_s[what] = time.perf_counter() - since
+        log.info("system.started", what=what, took_ms=round(self.took_s[what] * 1000))
+
+
+def empty_data(data: Path) -> None:
+    """Remove a data folder, for a fresh start.
+
+    Raises:
+        NotOurFolder: the folder holds something, and dispatch did not make it.
+    """
+    if not data.exists():
+        return
+    if any(data.iterdir()) and not (data / MARKER).exists():
+        raise NotOurFolder(f"{data} was not made by dispatch, so it is not emptied: name another folder with --data")
+    shutil.rmtree(data)
