@@ -31,6 +31,9 @@ class MemoryLedger:
     def load_many(self, streams: Sequence[str]) -> dict[str, History]:
         return {stream: self.load(stream) for stream in streams}
 
+    def trace(self, stream: str) -> list[Recorded]:
+        return [record for record in self.read(0, self.head()) if record.stream == stream]
+
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         if len({append.stream for append in appends}) != len(appends):
             raise ValueError("one call appends once to each stream: join the events of a stream into one Append")

@@ -25,11 +25,13 @@ LOAD = (
     "SELECT originator_id::text, topic, state FROM ledger.stored_events"
     " WHERE originator_id = ANY(%b::text[]::uuid[]) ORDER BY originator_id, originator_version"
 )
-READ = (
+RECORDED = (
     "SELECT notification_id, originator_id::text, originator_version, topic, state, recorded_at,"
     " coalesce(actor, ''), coalesce(correlation_id::text, ''), coalesce(causation_id::text, '')"
-    " FROM ledger.stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+    " FROM ledger.stored_events"
 )
+READ = f"{RECORDED} WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+TRACE = f"{RECORDED} WHERE originator_id = %s::text::uuid ORDER BY originator_version"
 ATTEMPTS_MAX = 5
 PAUSE_FIRST_S = 0.1
 
@@ -85,8 +87,29 @@ class PostgresLedger:
         return range(head - len(marker.events) + 1, last + 1)
 
     def read(self, after: int, limit: int) -> list[Recorded]:
+        return self._recorded(READ, (after, limit))
+
+    def trace(self, stream: str) -> list[Recorded]:
+        return self._recorded(TRACE, (stream,))
+
+    def head(self) -> int:
         with self._cursor() as cursor:
-            cursor.execute(READ, (after, limit), prepare=True)
+            row = cursor.execute("SELECT coalesce(max(notification_id), 0) FROM ledger.stored_events").fetchone()
+            return int(row[0]) if row else 0
+
+    def ping(self) -> None:
+        """Raises LedgerUnavailable when Postgres does not answer."""
+        with self._cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+    def close(self) -> None:
+        """Record what waits, then close the connections."""
+        self._committer.close()
+        self._datastore.close()
+
+    def _recorded(self, statement: str, asked: tuple[object, ...]) -> list[Recorded]:
+        with self._cursor() as cursor:
+            cursor.execute(statement, asked, prepare=True)
             return [
                 Recorded(
                     position=position,
@@ -110,21 +133,6 @@ class PostgresLedger:
                     causation_id,
                 ) in cursor
             ]
-
-    def head(self) -> int:
-        with self._cursor() as cursor:
-            row = cursor.execute("SELECT coalesce(max(notification_id), 0) FROM ledger.stored_events").fetchone()
-            return int(row[0]) if row else 0
-
-    def ping(self) -> None:
-        """Raises LedgerUnavailable when Postgres does not answer."""
-        with self._cursor() as cursor:
-            cursor.execute("SELECT 1")
-
-    def close(self) -> None:
-        """Record what waits, then close the connections."""
-        self._committer.close()
-        self._datastore.close()
 
     def _record(self, appends: list[Append]) -> list[Answer]:
         """One transaction for all; repeated after a lost connection, when it finds its own work by the command id."""

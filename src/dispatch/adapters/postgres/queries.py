@@ -66,6 +66,9 @@ class PostgresQueries:
     def batch(self, batch_id: str) -> BatchRow | None:
         return _only(self._rows(BatchRow, f"{BATCH} WHERE batch_id = :batch_id", {"batch_id": batch_id}))
 
+    def batch_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
+        return self._ids("SELECT batch_id::text FROM intake.batches WHERE batch_id", beginning, limit)
+
     def row_errors(self, batch_id: str, *, limit: int = 100, after_row: int = 0) -> list[RowErrorRow]:
         asked = {"batch_id": batch_id, "after_row": after_row, "limit": limit}
         return self._rows(RowErrorRow, ROW_ERRORS, asked)
@@ -88,6 +91,9 @@ class PostgresQueries:
     def job(self, job_id: str) -> JobRow | None:
         return _only(self._rows(JobRow, f"{JOB} WHERE job_id = :job_id", {"job_id": job_id}))
 
+    def job_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
+        return self._ids("SELECT job_id::text FROM ops.jobs WHERE job_id", beginning, limit)
+
     def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
         return self._rows(EscalationRow, ESCALATIONS, {"limit": limit})
 
@@ -104,6 +110,14 @@ class PostgresQueries:
 
     def closable_batches(self, limit: int = 100) -> list[BatchRow]:
         return self._rows(BatchRow, f"{BATCH} {CLOSABLE}", {"limit": limit})
+
+    def _ids(self, where: str, beginning: str, limit: int) -> list[str]:
+        """A range of the index: all ids from this beginning filled up with zeros to the same filled up with f."""
+        digits = beginning.replace("-", "").lower()
+        asked = {"least": digits.ljust(32, "0"), "most": digits.ljust(32, "f"), "limit": limit}
+        statement = f"{where} BETWEEN cast(:least AS uuid) AND cast(:most AS uuid) ORDER BY 1 LIMIT :limit"
+        with self._engine.connect() as connection:
+            return list(connection.execute(text(statement), asked).scalars())
 
     def _place(self, stage: str) -> tuple[int, str]:
         return self._order.get(stage, len(self._order)), stage

@@ -72,6 +72,10 @@ class EventLedger(Protocol):
         """Many streams in one query; every asked stream is in the answer."""
         ...
 
+    def trace(self, stream: str) -> list[Recorded]:
+        """One stream with the place and the cause of each event, for people; none when there is no such stream."""
+        ...
+
     def append(self, appends: Sequence[Append]) -> list[range | VersionConflict]:
         """Record for many streams in one transaction; answers in the order of `appends`.
 

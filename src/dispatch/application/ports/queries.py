@@ -137,6 +137,10 @@ class Queries(Protocol):
 
     def batch(self, batch_id: str) -> BatchRow | None: ...
 
+    def batch_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
+        """Of batches whose id begins with these hex digits (hyphens do not count); two show that it is not one."""
+        ...
+
     def row_errors(self, batch_id: str, *, limit: int = 100, after_row: int = 0) -> list[RowErrorRow]:
         """In the order of the rows; `after_row` continues behind a row."""
         ...
@@ -154,6 +158,10 @@ class Queries(Protocol):
         ...
 
     def job(self, job_id: str) -> JobRow | None: ...
+
+    def job_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
+        """As `batch_ids`, of jobs."""
+        ...
 
     def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
         """Open ones, oldest first."""
