@@ -1,20 +1,24 @@
 """Read-model queries in SQLAlchemy Core; each list is bounded, each connection read-only at the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from dispatch.application.ports.queries import (
     BatchRow,
     EscalationRow,
     JobRow,
+    JobTotals,
     RowErrorRow,
     StageHealth,
     StageProgress,
     ViewPosition,
+    ViewsUnavailable,
 )
 from dispatch.domain.job.state import JobStatus
 
@@ -45,6 +49,15 @@ FROM ops.v_escalations ORDER BY opened_at, job_id LIMIT :limit
 STAGE_PROGRESS = """
 SELECT stage, entered, completed, failed_attempts, retries, escalated, blocked
 FROM ops.stage_progress WHERE batch_id = :batch_id
+"""
+JOB_TOTALS = """
+SELECT greatest(0, batches.open - jobs.waiting)::bigint AS running, jobs.waiting, batches.escalated, batches.blocked,
+       batches.delivered, batches.cancelled
+FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - escalated), 0)::bigint AS open,
+             coalesce(sum(escalated), 0)::bigint AS escalated, coalesce(sum(blocked), 0)::bigint AS blocked,
+             coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(cancelled), 0)::bigint AS cancelled
+      FROM intake.batches) AS batches,
+     (SELECT count(*) AS waiting FROM ops.jobs WHERE due_at IS NOT NULL AND status = 'waiting') AS jobs
 """
 CLOSABLE = "WHERE status = 'processing' AND jobs = delivered + blocked + cancelled ORDER BY created_at LIMIT :limit"
 
@@ -105,6 +118,10 @@ class PostgresQueries:
         rows = self._rows(StageHealth, "SELECT * FROM ops.v_pipeline_health", {})
         return sorted(rows, key=lambda row: self._place(row.stage))
 
+    def job_totals(self) -> JobTotals:
+        [totals] = self._rows(JobTotals, JOB_TOTALS, {})
+        return totals
+
     def positions(self) -> list[ViewPosition]:
         return self._rows(ViewPosition, "SELECT view, version, position FROM ops.positions ORDER BY view", {})
 
@@ -116,16 +133,24 @@ class PostgresQueries:
         digits = beginning.replace("-", "").lower()
         asked = {"least": digits.ljust(32, "0"), "most": digits.ljust(32, "f"), "limit": limit}
         statement = f"{where} BETWEEN cast(:least AS uuid) AND cast(:most AS uuid) ORDER BY 1 LIMIT :limit"
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             return list(connection.execute(text(statement), asked).scalars())
 
     def _place(self, stage: str) -> tuple[int, str]:
         return self._order.get(stage, len(self._order)), stage
 
     def _rows(self, kind: type[R], statement: str, asked: Mapping[str, Any]) -> list[R]:
-        with self._engine.connect() as connection:
+        with self._connection() as connection:
             found = connection.execute(text(statement), dict(asked)).mappings().all()
         return [msgspec.convert(dict(row), kind) for row in found]
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except OperationalError as error:
+            raise ViewsUnavailable(type(error.orig).__name__) from error
 
 
 def _only(rows: Sequence[R]) -> R | None:

@@ -111,6 +111,7 @@ class StageHealth(msgspec.Struct, frozen=True, kw_only=True):
     completed: int
     failed_attempts: int
     oldest_age_s: float
+    retries: int = 0
 
 
 class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +122,21 @@ class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class JobTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """All jobs of all batches by where they stand; the six sum up to every job."""
+
+    running: int
+    waiting: int
+    escalated: int
+    blocked: int
+    delivered: int
+    cancelled: int
+
+
+class ViewsUnavailable(Exception):
+    """The read models cannot be reached; asking again is safe."""
+
+
 class DueJob(msgspec.Struct, frozen=True):
     """A job whose due time has come at a stage."""
 
@@ -129,7 +145,7 @@ class DueJob(msgspec.Struct, frozen=True):
 
 
 class Queries(Protocol):
-    """Read-model queries; every list is bounded."""
+    """Read-model queries; every list is bounded. Each raises ViewsUnavailable when the database does not answer."""
 
     def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
         """Newest first."""
@@ -170,6 +186,8 @@ class Queries(Protocol):
     def stage_progress(self, batch_id: str) -> list[StageProgress]: ...
 
     def pipeline_health(self) -> list[StageHealth]: ...
+
+    def job_totals(self) -> JobTotals: ...
 
     def positions(self) -> list[ViewPosition]: ...
 

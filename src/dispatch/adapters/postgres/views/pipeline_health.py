@@ -5,7 +5,7 @@ NAME = "ops.v_pipeline_health"
 CREATE = """
 CREATE VIEW ops.v_pipeline_health AS
 WITH passed AS (
-    SELECT stage, sum(completed) AS completed, sum(failed_attempts) AS failed_attempts
+    SELECT stage, sum(completed) AS completed, sum(failed_attempts) AS failed_attempts, sum(retries) AS retries
     FROM ops.stage_progress GROUP BY stage
 ), present AS (
     SELECT stage,
@@ -23,6 +23,7 @@ SELECT passed.stage,
        coalesce(escalated.escalated, 0) AS escalated,
        passed.completed::bigint AS completed,
        passed.failed_attempts::bigint AS failed_attempts,
+       passed.retries::bigint AS retries,
        greatest(0, coalesce(extract(epoch FROM now() - least(present.oldest_at, escalated.oldest_at)), 0))::float8
            AS oldest_age_s
 FROM passed LEFT JOIN present USING (stage) LEFT JOIN escalated USING (stage);
