@@ -37,6 +37,7 @@ received = batch.BatchReceived(
     file_bytes=2048,
     profile="service-jobs",
     error_threshold_percent=10,
+    profile_version=3,
     run=2,
     by="ann",
 )

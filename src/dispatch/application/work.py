@@ -182,23 +182,27 @@ class RunStage:
             here = self.stages.get(job.stage) if moved_on else None
 
     def _append(self, stage_name: str, step: str, opened: list[_Opened]) -> dict[str, VersionConflict]:
+        decided = [one for one in opened if one.decided]
+        if not decided:
+            return {}
+        # Drawn anew for each append: only a repetition of this very append may take what it finds for its own work.
+        asked = command_id(stage_name, step, decided[0].job_id, decided[0].version, self.chance())
         appends = [
-            Append(one.job_id, one.version, one.decided, self._cause(stage_name, step, one))
-            for one in opened
-            if one.decided
+            Append(
+                one.job_id,
+                one.version,
+                one.decided,
+                Cause(command_id=asked, correlation_id=one.job.batch_id, actor=self.actor),
+            )
+            for one in decided
         ]
         conflicts: dict[str, VersionConflict] = {}
-        for append, answer in zip(appends, self.ledger.append(appends), strict=True):
+        for one, answer in zip(decided, self.ledger.append(appends), strict=True):
             if isinstance(answer, VersionConflict):
-                conflicts[append.stream] = answer
-        for one in opened:
-            if one.decided and one.job_id not in conflicts:
+                conflicts[one.job_id] = answer
+            else:
                 one.version, one.decided = one.version + len(one.decided), []
         return conflicts
-
-    def _cause(self, stage_name: str, step: str, one: _Opened) -> Cause:
-        asked = command_id(one.job_id, stage_name, step, one.version)
-        return Cause(command_id=asked, correlation_id=one.job.batch_id, actor=self.actor)
 
 
 def _is_due(job: Job, stage_name: str, now: datetime) -> bool:

@@ -11,6 +11,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     phone: str = ""
     address: str = ""
     postcode: str = ""
+    notes: str = ""  # Free text of people about people.
 
 
 def shape(text: str, limit: int = 80) -> str:

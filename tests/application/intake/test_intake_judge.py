@@ -94,10 +94,15 @@ def test_a_good_row_has_what_opening_a_job_needs(tmp_path: Path):
     assert (row.row, row.natural_key, row.reference) == (1, "SJ-7", "sj-7")
     assert (row.service, row.price_pence) == ("gas_safety_certificate", 123456)
     assert row.person == Person(
-        name="Siân Lloyd", email="S@example.com", phone="+447700900123", address="1 High St", postcode="CF10 1AA"
+        name="Siân Lloyd",
+        email="S@example.com",
+        phone="+447700900123",
+        address="1 High St",
+        postcode="CF10 1AA",
+        notes="Ring",
     )
     assert row.permission == Permission(basis=Basis.CONSENT, consent_on=date(2026, 2, 1), statement="v3", objected=True)
-    assert row.details == {"notes": "Ring", "preferred_date": "2026-11-23"}
+    assert row.details == {"preferred_date": "2026-11-23"}
 
 
 @pytest.mark.parametrize(

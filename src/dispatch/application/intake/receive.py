@@ -95,6 +95,7 @@ class ReceiveFile:
             file_hash=facts.sha256,
             file_bytes=facts.bytes,
             profile=profile.name,
+            profile_version=profile.version,
             error_threshold_percent=error_threshold_percent,
             run=run,
             by=by,

@@ -21,6 +21,7 @@ class ReceiveBatch(BatchCommand, frozen=True, kw_only=True):
     file_hash: str
     file_bytes: int
     profile: str
+    profile_version: int = 1
     error_threshold_percent: int = 10
     run: int = 1
     by: str = ""

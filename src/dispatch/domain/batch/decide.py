@@ -83,6 +83,7 @@ def receive(command: ReceiveBatch, batch: Batch) -> list[Event]:
             file_hash=command.file_hash,
             file_bytes=command.file_bytes,
             profile=command.profile,
+            profile_version=command.profile_version,
             error_threshold_percent=Budget(command.error_threshold_percent).threshold_percent,
             run=command.run,
             by=command.by,

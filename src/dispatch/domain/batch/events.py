@@ -22,6 +22,7 @@ class BatchReceived(BatchEvent, frozen=True, kw_only=True):
     file_bytes: int
     profile: str
     error_threshold_percent: int
+    profile_version: int = 1
     run: int = 1
     by: str = ""
 

@@ -40,6 +40,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime | None = None
     file_hash: str = ""
     profile: str = ""
+    profile_version: int = 1
     error_threshold_percent: int = 10
     rows: int = 0
     accepted: int = 0
@@ -60,6 +61,7 @@ def evolve(batch: Batch, event: Event) -> Batch:
                 received_at=event.at,
                 file_hash=event.file_hash,
                 profile=event.profile,
+                profile_version=event.profile_version,
                 error_threshold_percent=event.error_threshold_percent,
             )
         case RowsRefused():

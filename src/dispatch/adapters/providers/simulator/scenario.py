@@ -55,6 +55,7 @@ CALM = Scenario()
 PRESETS = {
     "calm": CALM,
     "demo": Scenario(
+        failures_max=1,
         latency_ms=15,
         jitter_ms=10,
         unavailable=0.01,

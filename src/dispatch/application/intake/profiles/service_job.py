@@ -133,7 +133,7 @@ SERVICE_JOB = Profile(
         Column(
             name="notes",
             kind=Kind.TEXT,
-            to="details",
+            to="person.notes",
             aliases=("note", "comments", "remarks"),
             personal=True,  # Free text: people write names and numbers into it.
             length_max=1000,
