@@ -5,6 +5,7 @@ import msgspec
 from dispatch.domain.events import REGISTRY, Event
 
 _ENCODER = msgspec.json.Encoder()
+_NAMES: dict[type[Event], str] = {kind: name for name, kind in REGISTRY.items()}
 _DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
     name: msgspec.json.Decoder(kind) for name, kind in REGISTRY.items()
 }
@@ -18,8 +19,15 @@ class EventUnreadable(Exception):
 
 
 def encode(event: Event) -> tuple[str, bytes]:
-    """The stored name and the stored bytes of an event."""
-    return type(event).__name__, _ENCODER.encode(event)
+    """The stored name and the stored bytes of an event.
+
+    Raises:
+        TypeError: it is not in the registry: nobody could read it again.
+    """
+    name = _NAMES.get(type(event))
+    if name is None:
+        raise TypeError(f"{type(event).__name__} is not an event of the registry (domain/events.py)")
+    return name, _ENCODER.encode(event)
 
 
 def decode(name: str, state: bytes | memoryview) -> Event:

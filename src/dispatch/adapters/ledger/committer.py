@@ -5,27 +5,32 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
-from dispatch.application.ports.ledger import Append, LedgerUnavailable, VersionConflict
+from dispatch.adapters.ledger.framing import Framed
+from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
 
 Answer = range | VersionConflict
-Record = Callable[[list[Append]], list[Answer]]
+Record = Callable[[Sequence[Framed]], list[list[Answer]]]
 
 EVENTS_MAX = 5_000
-"""No more events than this share a transaction, so that the lock is never held for long."""
+BYTES_MAX = 16 * 1024 * 1024
+"""No more than this shares a transaction, so that the lock is never held for long."""
 
 
 class _Request:
     """One caller's appends and where the answer goes."""
 
-    __slots__ = ("appends", "future", "loop")
+    __slots__ = ("framed", "future", "loop")
 
     def __init__(
         self,
-        appends: Sequence[Append],
+        framed: Framed,
         future: "Future[list[Answer]] | asyncio.Future[list[Answer]]",
         loop: asyncio.AbstractEventLoop | None,
     ) -> None:
-        self.appends, self.future, self.loop = appends, future, loop
+        self.framed, self.future, self.loop = framed, future, loop
+
+
+Outcome = tuple[_Request, list[Answer] | Exception]
 
 
 class GroupCommitter:
@@ -41,17 +46,17 @@ class GroupCommitter:
         self._closed = False
         self._thread: threading.Thread | None = None
 
-    def submit(self, appends: Sequence[Append]) -> list[Answer]:
+    def submit(self, framed: Framed) -> list[Answer]:
         """Record and wait, from a thread. Raises LedgerUnavailable."""
         future: Future[list[Answer]] = Future()
-        self._enqueue(_Request(appends, future, None))
+        self._enqueue(_Request(framed, future, None))
         return future.result()
 
-    async def submit_async(self, appends: Sequence[Append]) -> list[Answer]:
+    async def submit_async(self, framed: Framed) -> list[Answer]:
         """Record and wait, from a coroutine. Raises LedgerUnavailable."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Answer]] = loop.create_future()
-        self._enqueue(_Request(appends, future, loop))
+        self._enqueue(_Request(framed, future, loop))
         return await future
 
     def close(self) -> None:
@@ -81,58 +86,58 @@ class GroupCommitter:
                 if not self._waiting:
                     return
                 group, self._waiting = take_group(self._waiting)
-            self._commit(group)
+            _deliver(self._commit(group))
 
-    def _commit(self, group: list[_Request]) -> None:
-        outcomes: list[tuple[_Request, list[Answer] | Exception]]
+    def _commit(self, group: list[_Request]) -> list[Outcome]:
         try:
-            answers = self._record([append for request in group for append in request.appends])
-        except Exception as error:  # Whatever happened belongs to the callers that wait.
-            outcomes = [(request, error) for request in group]
-        else:
-            outcomes, start = [], 0
-            for request in group:
-                outcomes.append((request, answers[start : start + len(request.appends)]))
-                start += len(request.appends)
-        _deliver(outcomes)
+            answers = self._record([request.framed for request in group])
+        except LedgerUnavailable as unavailable:
+            return [(request, LedgerUnavailable(str(unavailable))) for request in group]
+        except Exception as error:
+            if len(group) == 1:
+                return [(group[0], error)]  # Whatever is wrong, it belongs to the caller that waits.
+            return [outcome for request in group for outcome in self._commit([request])]
+        return list(zip(group, answers, strict=True))
 
 
 def take_group(waiting: list[_Request]) -> tuple[list[_Request], list[_Request]]:
     """The requests that may share the next transaction, and those that must wait; order is kept per stream."""
     group: list[_Request] = []
     later: list[_Request] = []
-    streams: set[str] = set()
-    events = 0
-    for request in waiting:
-        wanted = {append.stream for append in request.appends}
-        events += sum(len(append.events) for append in request.appends)
-        if streams.isdisjoint(wanted) and (events <= EVENTS_MAX or not group):
-            group.append(request)
-        else:
-            later.append(request)
-        streams |= wanted  # Those that wait block their streams too.
+    streams: set[bytes] = set()
+    events = size_bytes = 0
+    for place, request in enumerate(waiting):
+        framed = request.framed
+        events += framed.events
+        size_bytes += framed.size_bytes
+        if group and (events > EVENTS_MAX or size_bytes > BYTES_MAX):
+            return group, later + waiting[place:]
+        (group if streams.isdisjoint(framed.streams) else later).append(request)
+        streams.update(framed.streams)  # Those that wait block their streams too.
     return group, later
 
 
-def _deliver(outcomes: list[tuple[_Request, list[Answer] | Exception]]) -> None:
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[_Request, list[Answer] | Exception]]] = {}
+def _deliver(outcomes: list[Outcome]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
     for request, outcome in outcomes:
         if request.loop is None:
             _settle(request, outcome)
         else:
             by_loop.setdefault(request.loop, []).append((request, outcome))
     for loop, ready in by_loop.items():
-        if not loop.is_closed():
+        try:
             loop.call_soon_threadsafe(_settle_all, ready)  # One wake-up for all of them.
+        except RuntimeError:  # The loop was closed, with nobody left to be told.
+            continue
 
 
-def _settle_all(ready: list[tuple[_Request, list[Answer] | Exception]]) -> None:
+def _settle_all(ready: list[Outcome]) -> None:
     for request, outcome in ready:
         _settle(request, outcome)
 
 
 def _settle(request: _Request, outcome: list[Answer] | Exception) -> None:
-    if request.future.cancelled():
+    if request.future.done():  # A coroutine that was cancelled waits no more.
         return
     if isinstance(outcome, Exception):
         request.future.set_exception(outcome)

@@ -10,6 +10,8 @@ from eventsourcing.popo import POPOApplicationRecorder
 
 from dispatch.adapters.codec import decode, encode
 from dispatch.adapters.ledger.committer import Answer
+from dispatch.adapters.ledger.copying import copy_block
+from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.clock import Clock, utc_now
 from dispatch.application.ports.ledger import Append, Cause, History, Recorded, VersionConflict
 
@@ -20,7 +22,7 @@ class MemoryLedger:
     def __init__(self, clock: Clock = utc_now) -> None:
         self._recorder = POPOApplicationRecorder()
         self._causes: list[tuple[datetime, Cause]] = []  # By position, from 1.
-        self._positions: dict[tuple[str, int], int] = {}  # By stream and version.
+        self._positions: dict[tuple[UUID, int], int] = {}  # By stream and version.
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -32,24 +34,27 @@ class MemoryLedger:
         return {stream: self.load(stream) for stream in streams}
 
     def trace(self, stream: str) -> list[Recorded]:
-        return [record for record in self.read(0, self.head()) if record.stream == stream]
+        return [record for record in self.read(0, self.head()) if UUID(record.stream) == UUID(stream)]
 
     def append(self, appends: Sequence[Append]) -> list[Answer]:
-        if len({append.stream for append in appends}) != len(appends):
-            raise ValueError("one call appends once to each stream: join the events of a stream into one Append")
+        framed(appends)  # What one form refuses, the other refuses.
         with self._lock:
             return [self._append(append) for append in appends]
 
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
+        framed([marker])
+        opened = list(new)
+        copy_block(opened)
         with self._lock:
-            opened = list(new)
             own = self._recorded_before(marker)
             if own is not None:
                 return range(own.start, own.stop + sum(len(append.events) for append in opened))
+            seen: set[UUID] = set()
             for append in (marker, *opened):
-                found = self.load(append.stream).version
-                if found != append.version:
+                found = self._version(append.stream)
+                if found != append.version or UUID(append.stream) in seen:
                     raise VersionConflict(append.stream, append.version, found)
+                seen.add(UUID(append.stream))
             start = self.head() + 1
             for append in (marker, *opened):
                 self._append(append)
@@ -77,8 +82,11 @@ class MemoryLedger:
     def head(self) -> int:
         return self._recorder.max_notification_id() or 0
 
+    def _version(self, stream: str) -> int:
+        return len(self._recorder.select_events(UUID(stream)))
+
     def _append(self, append: Append) -> Answer:
-        found = self.load(append.stream).version
+        found = self._version(append.stream)
         if found != append.version:
             return self._recorded_before(append) or VersionConflict(append.stream, append.version, found)
         stored = []
@@ -86,12 +94,12 @@ class MemoryLedger:
             topic, state = encode(event)
             stored.append(StoredEvent(UUID(append.stream), version, topic, state))
             self._causes.append((self._clock(), append.cause))
-            self._positions[append.stream, version] = len(self._causes)
-        positions = self._recorder.insert_events(stored) or [self.head() + 1]
-        return range(positions[0], positions[0] + len(stored))
+            self._positions[UUID(append.stream), version] = len(self._causes)
+        self._recorder.insert_events(stored)
+        return range(self.head() - len(stored) + 1, self.head() + 1)
 
     def _recorded_before(self, append: Append) -> range | None:
-        position = self._positions.get((append.stream, append.version + 1))
+        position = self._positions.get((UUID(append.stream), append.version + 1))
         if position is None or self._causes[position - 1][1].command_id != append.cause.command_id:
             return None
         return range(position, position + len(append.events))

@@ -11,9 +11,10 @@ from uuid import UUID
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import tuple_row
+from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
+
+from dispatch.adapters.ledger.framing import register_arrays
 
 SCHEMA = "ledger"
 TABLE = "stored_events"
@@ -28,21 +29,22 @@ class LedgerDatastore(PostgresDatastore):
 
         def after_connect(connection: Connection[Any]) -> None:
             library_settings(connection)
-            connection.execute("SET lock_timeout = '10s'")
-            connection.execute("SET statement_timeout = '60s'")
+            connection.execute("SET lock_timeout = '10s'; SET statement_timeout = '60s'")
+            # Under a stricter level the version check would look at the ledger as it was before the lock was taken.
+            connection.execute("SET default_transaction_isolation = 'read committed'")
+            register_arrays(connection)
 
         return after_connect
 
 
 def open_datastore(url: str, *, connections_max: int = 10) -> PostgresDatastore:
     """The library's connection pool for the ledger's schema. `url` is a libpq connection string or URL."""
-    parts = conninfo_to_dict(url)
-    return LedgerDatastore(
-        dbname=str(parts.get("dbname") or "dispatch"),
-        host=str(parts.get("host") or ""),
-        port=str(parts.get("port") or 5432),
-        user=str(parts.get("user") or ""),
-        password=str(parts.get("password") or ""),
+    datastore = LedgerDatastore(
+        dbname="",
+        host="",
+        port="",
+        user="",
+        password="",
         schema=SCHEMA,
         pool_size=1,
         max_overflow=connections_max - 1,
@@ -50,6 +52,10 @@ def open_datastore(url: str, *, connections_max: int = 10) -> PostgresDatastore:
         # The library's functions take no lock, so readers skip events: they stay off (ADR 0002).
         enable_db_functions=False,
     )
+    # The library's five parts leave out sslmode, several hosts and whatever else a URL can say.
+    datastore.pool.conninfo = url
+    datastore.pool.kwargs = {"row_factory": dict_row}
+    return datastore
 
 
 class LedgerRecorder(PostgresApplicationRecorder):
