@@ -42,10 +42,13 @@ def handle_many(
     """Carry out one command on each of many streams with one load and one append; a refusal is that stream's answer.
 
     Raises:
+        ValueError: two commands for one stream: the second must see what the first has made.
         VersionConflict, LedgerUnavailable: as `handle`; what was recorded stays, and repeating is harmless.
     """
     results: dict[str, list[E] | DomainError] = {}
     waiting = dict(commands)
+    if len(waiting) != len(commands):
+        raise ValueError("one call carries out one command per stream: send the second afterwards")
     conflict: VersionConflict | None = None
     for _ in range(CONFLICTS_MAX):
         histories = ledger.load_many(list(waiting))

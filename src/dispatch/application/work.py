@@ -54,18 +54,22 @@ class RunStage:
         Raises:
             KeyError: no such stage.
             LedgerUnavailable, VersionConflict: nothing is lost; run it again.
+            Exception: a stage crashed on a job; what the others came to is recorded. See `isolate`.
         """
         stage = self.stages[stage_name]
         due = await asyncio.to_thread(self._load_due, stage_name, job_ids)
         if not due:
             return 0
         if isinstance(stage, PureStage):
-            await asyncio.to_thread(self._record, stage, due, {})
+            crashes = await asyncio.to_thread(self._record, stage, due, {})
         else:
             if stage.acts:
                 due = await asyncio.to_thread(self._start, stage, due)
-            outcomes = await self._call(stage, due)
-            await asyncio.to_thread(self._record, stage, due, outcomes)
+            outcomes, crashes = await self._call(stage, due)
+            answered = [opened for opened in due if opened.job_id in outcomes]
+            crashes += await asyncio.to_thread(self._record, stage, answered, outcomes)
+        if crashes:
+            raise crashes[0]
         return len(due)
 
     async def isolate(self, stage_name: str, job_ids: Sequence[str]) -> dict[str, str]:
@@ -74,10 +78,11 @@ class RunStage:
         Answers the crash of each such job. Raises as `__call__` for what is not the job's fault.
         """
         crashes: dict[str, str] = {}
+        _ = self.stages[stage_name]  # A KeyError from here on is a crash of the stage.
         for job_id in job_ids:
             try:
                 await self(stage_name, [job_id])
-            except (LedgerUnavailable, VersionConflict, KeyError):
+            except (LedgerUnavailable, VersionConflict):
                 raise
             except Exception as crash:
                 crashes[job_id] = repr(crash)
@@ -126,7 +131,7 @@ class RunStage:
         conflicts = self._append(stage.name, "start", due)
         return [opened for opened in due if opened.job_id not in conflicts]
 
-    async def _call(self, stage: ProviderStage, due: list[_Opened]) -> dict[str, Outcome]:
+    async def _call(self, stage: ProviderStage, due: list[_Opened]) -> tuple[dict[str, Outcome], list[Exception]]:
         room, at = asyncio.Semaphore(stage.in_flight_max), self.clock()
 
         async def one(opened: _Opened) -> Outcome:
@@ -139,18 +144,32 @@ class RunStage:
                 except ProviderRefused as refusal:
                     return GiveUp(refusal.code)
 
-        outcomes = await asyncio.gather(*(one(opened) for opened in due))
-        return {opened.job_id: outcome for opened, outcome in zip(due, outcomes, strict=True)}
+        # One that crashes must not cost the others their answers: they would be asked, and perhaps paid for, again.
+        answers = await asyncio.gather(*(one(opened) for opened in due), return_exceptions=True)
+        outcomes: dict[str, Outcome] = {}
+        crashes: list[Exception] = []
+        for opened, answer in zip(due, answers, strict=True):
+            if isinstance(answer, Exception):
+                crashes.append(answer)
+            elif isinstance(answer, BaseException):
+                raise answer
+            else:
+                outcomes[opened.job_id] = answer
+        return outcomes, crashes
 
-    def _record(self, stage: Stage, due: list[_Opened], outcomes: Mapping[str, Outcome]) -> None:
+    def _record(self, stage: Stage, due: list[_Opened], outcomes: Mapping[str, Outcome]) -> list[Exception]:
+        """Answers the crashes of pure stages: such a job is recorded up to the stage at which it crashed."""
         attempts = {opened.job_id: opened.job.attempt for opened in due}
-        waiting = due
+        waiting, crashes = due, list[Exception]()
         for _ in range(CONFLICTS_MAX):
             for opened in waiting:
-                self._decide(stage, opened, attempts[opened.job_id], outcomes.get(opened.job_id))
+                try:
+                    self._decide(stage, opened, attempts[opened.job_id], outcomes.get(opened.job_id))
+                except Exception as crash:
+                    crashes.append(crash)
             conflicts = self._append(stage.name, "record", waiting)
             if not conflicts:
-                return
+                return crashes
             waiting = self._load(list(conflicts))  # Someone wrote first: decide again, on what they wrote.
         raise next(iter(conflicts.values()))
 

@@ -45,7 +45,7 @@ def _upgrade(url: str) -> None:
     from dispatch.adapters.postgres.engine import open_engine
 
     config = Config()
-    config.set_main_option("script_location", str(FOLDER))
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     engine = open_engine(url, poolclass=NullPool)
     with engine.begin() as connection:
         config.attributes["connection"] = connection

@@ -8,7 +8,8 @@ CLAIM = """
 INSERT INTO intake.natural_keys (profile, natural_key, batch_id, row_number)
 SELECT %s, asked.natural_key, %s, asked.row_number
 FROM unnest(%s::text[], %s::bigint[]) AS asked (natural_key, row_number)
-ORDER BY asked.natural_key  -- one order for everybody: two imports at once never wait for each other in a circle
+-- One order for everybody: two imports at once never wait for each other in a circle; of one call the first row wins.
+ORDER BY asked.natural_key, asked.row_number
 ON CONFLICT DO NOTHING
 """
 OWNED_BY_OTHERS = """

@@ -31,35 +31,36 @@ class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rebuild(
-    url: str, ledger: EventLedger, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None
+    url: str, ledger: EventLedger, name: str, on_progress: Callable[[int, int], None] = lambda done, live: None
 ) -> Rebuilt:
-    """Replay the ledger into fresh tables and swap them in; the old ones serve until then.
+    """Replay the ledger into fresh tables, as far as the view that serves has come, and swap them in.
 
-    `on_progress` is told the position reached and the head of the ledger.
+    The old tables serve until then. `on_progress` is told the position reached and that of the view that serves.
 
     Raises:
         KeyError: no such view.
+        LedgerUnavailable, psycopg.OperationalError: the tables that served go on serving; rebuild again.
     """
     kind = VIEWS[name]
     fresh = kind(schema=f"rebuild_{name}")
     with psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (fresh.schema,))  # One rebuild of a view at a time.
-        cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {fresh.schema}")
+        cursor.execute(f"DROP SCHEMA IF EXISTS {fresh.schema} CASCADE")  # What a rebuild that was killed has left.
+        cursor.execute(f"CREATE SCHEMA {fresh.schema}")
         create_tables(cursor, fresh)
-        events, position, head = 0, 0, ledger.head()
-        while position < head:
-            count, position = _replay(cursor, fresh, ledger, position, None)
+        events, position = 0, 0
+        while position < (live := _position(cursor, name)):
+            count, position = _replay(cursor, fresh, ledger, position, live)
             events += count
-            on_progress(position, head)
+            on_progress(position, live)
         with connection.transaction():
             # Holding the position keeps the live projector still for the last few events and the swap.
-            row = cursor.execute("SELECT position FROM ops.positions WHERE view = %s FOR UPDATE", (name,)).fetchone()
-            live = int(row[0]) if row else 0
+            version, live = _hold(cursor, name)
             while position < live:
                 count, position = _replay(cursor, fresh, ledger, position, live)
                 events += count
             served = kind()
-            before = checksum(cursor, served) if position == live else ""
+            before = checksum(cursor, served) if version == kind.version else ""  # Another shape is not comparable.
             after = checksum(cursor, fresh)
             _swap(cursor, served, fresh)
             cursor.execute(
@@ -80,12 +81,22 @@ def checksum(cursor: Cursor, view: View) -> str:
     return digest.hexdigest()
 
 
-def _replay(cursor: Cursor, view: View, ledger: EventLedger, after: int, through: int | None) -> tuple[int, int]:
-    recorded = ledger.read(after, EVENTS_PER_STEP)
-    if through is not None:
-        recorded = [record for record in recorded if record.position <= through]
+def _position(cursor: Cursor, name: str) -> int:
+    row = cursor.execute("SELECT position FROM ops.positions WHERE view = %s", (name,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _hold(cursor: Cursor, name: str) -> tuple[int, int]:
+    """The version and the position of the view that serves, which stays there until the transaction ends."""
+    held = "SELECT version, position FROM ops.positions WHERE view = %s FOR UPDATE"
+    [(version, position)] = cursor.execute(held, (name,)).fetchall()
+    return int(version), int(position)
+
+
+def _replay(cursor: Cursor, view: View, ledger: EventLedger, after: int, through: int) -> tuple[int, int]:
+    recorded = [record for record in ledger.read(after, EVENTS_PER_STEP) if record.position <= through]
     if not recorded:
-        return 0, through if through is not None else after
+        return 0, through
     with cursor.connection.transaction():
         cursor.execute("SET LOCAL synchronous_commit = off")
         view.project(cursor, recorded)
@@ -95,7 +106,7 @@ def _replay(cursor: Cursor, view: View, ledger: EventLedger, after: int, through
 def _swap(cursor: Cursor, served: View, fresh: View) -> None:
     drop_derived(cursor)
     for table in reversed(served.tables):
-        cursor.execute(f"DROP TABLE {served.schema}.{table}")
+        cursor.execute(f"DROP TABLE IF EXISTS {served.schema}.{table}")
     for table in fresh.tables:
         cursor.execute(f"ALTER TABLE {fresh.schema}.{table} SET SCHEMA {served.schema}")
     cursor.execute(f"DROP SCHEMA {fresh.schema}")
