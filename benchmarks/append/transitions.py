@@ -1,0 +1,106 @@
+"""Batched transitions: load, decide and append for 500 jobs at a time."""
+
+from contextlib import closing
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import StoredEvent
+
+from benchmarks import stock
+from benchmarks.append.tables import DESIGN, ISSUE, LEDGER_TABLE, ROW, copy_blocks, vacuum
+from benchmarks.contest import Contest, Contestant, Goal, Stopwatch, Timed
+from benchmarks.jobs import (
+    CAUSE,
+    chunks,
+    copy_data,
+    copy_row,
+    marker,
+    new_stream,
+    next_step,
+    opened,
+    stored_rows,
+    under_way,
+)
+from benchmarks.lab import Lab, count_rows, open_ledger
+from dispatch.adapters.codec import decode
+from dispatch.application.handle import handle_many
+from dispatch.domain.job.decide import decider
+
+BATCH_SIZE = 500
+
+
+def contest(lab: Lab, count: int, count_stock: int) -> Contest:
+    """One more event on jobs that have four."""
+    jobs = opened(count)
+    job_ids = [job.job_id for job in jobs]
+
+    def fill_ledger(url: str) -> None:
+        with closing(open_ledger(url)) as ledger:
+            ledger.append_bulk(marker(1, count, count), (new_stream(under_way(job)) for job in jobs))
+        vacuum(url)
+
+    def fill_stock(url: str) -> None:
+        stock.create_table(url)
+        rows = [copy_row(row) for job in jobs for row in stored_rows(under_way(job))]
+        copy_blocks(url, stock.TABLE, ROW, [copy_data(rows)])
+        vacuum(url)
+
+    def fill_staged(url: str) -> None:
+        """The new rows themselves, numbered by batch, beside the filled table."""
+        fill_stock(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE TABLE staged AS SELECT 0 AS batch, {ROW} FROM {stock.TABLE} LIMIT 0")
+            with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["int4", "uuid", "int8", "text", "bytea"])
+                for number, job in enumerate(jobs):
+                    state = decider.fold(under_way(job))
+                    [row] = stored_rows(decider.decide(next_step(job.job_id), state), after=4)
+                    copy.write_row((number // BATCH_SIZE, *row))
+            connection.execute("CREATE INDEX ON staged (batch)")
+            connection.execute("VACUUM ANALYZE staged")
+
+    def ours() -> Timed:
+        with lab.ledger(f"ledger with {count} jobs", fill_ledger) as (ledger, url):
+            ledger.load_many(job_ids[:1])
+            with Stopwatch() as watch:
+                for chunk in chunks(job_ids, BATCH_SIZE):
+                    handle_many(ledger, decider, [(job_id, next_step(job_id)) for job_id in chunk], CAUSE)
+            assert count_rows(url, LEDGER_TABLE) == 1 + 5 * count
+        return Timed(count, watch.seconds)
+
+    def library() -> Timed:
+        with (
+            lab.database(f"stock with {count} jobs", fill_stock) as url,
+            stock.stock_recorder(url) as recorder,
+        ):
+            recorder.select_events(UUID(job_ids[-1]))
+            with Stopwatch() as watch:
+                for job_id in job_ids[:count_stock]:
+                    stored = recorder.select_events(UUID(job_id))
+                    job = decider.fold(decode(event.topic, event.state) for event in stored)
+                    new = decider.decide(next_step(job_id), job)
+                    recorder.insert_events([StoredEvent(*row) for row in stored_rows(new, after=len(stored))])
+            assert count_rows(url, stock.TABLE) == 4 * count + count_stock
+        return Timed(count_stock, watch.seconds)
+
+    def in_sql() -> Timed:
+        insert = f"INSERT INTO {stock.TABLE} ({ROW}) SELECT {ROW} FROM staged WHERE batch = %s"
+        with lab.database(f"staged with {count} jobs", fill_staged) as url:
+            with psycopg.connect(url, autocommit=True) as connection, Stopwatch() as watch:
+                for batch in range(-(-count // BATCH_SIZE)):
+                    connection.execute(insert, (batch,), prepare=True)
+            assert count_rows(url, stock.TABLE) == 5 * count
+        return Timed(count, watch.seconds)
+
+    peer, limit = "stock recorder, one by one", "INSERT ... SELECT in 500s"
+    return Contest(
+        name="batched transitions",
+        unit="transitions/s",
+        about=f"{count:,} jobs of four events get one more: load, decide, append, {BATCH_SIZE} jobs at a time.",
+        contestants=[
+            Contestant("dispatch, handle_many", "ours", ours, "one load and one append a batch"),
+            Contestant(peer, "peer", library, "select_events + insert_events a job, with our codec and decider"),
+            Contestant(limit, "limit", in_sql, "the rows lie ready in a table: nothing loaded, decided or sent"),
+        ],
+        goals=[Goal(20, (peer,), ISSUE), Goal(0.33, (limit,), f"{DESIGN} P6")],
+    )
