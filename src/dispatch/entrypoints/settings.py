@@ -1,5 +1,6 @@
 """Every setting, in one frozen struct: units in the names, one reader of the environment."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -59,8 +60,12 @@ class Loaded(msgspec.Struct, frozen=True):
     sources: dict[str, str]
 
 
-def load_settings(environ: Mapping[str, str], flags: Mapping[str, Any] | None = None) -> Loaded:
-    """Defaults, then what a running `dispatch up` left in the data folder, then the environment, then the flags.
+def load_settings(
+    environ: Mapping[str, str], flags: Mapping[str, Any] | None = None, *, join_running: bool = True
+) -> Loaded:
+    """Defaults, then what a running `dispatch up` notes in the data folder, then the environment, then the flags.
+
+    With `join_running` off the note is left aside: `dispatch up` itself starts a system of its own.
 
     Raises:
         SettingsError: a value that is not of its type, or a name that does not exist.
@@ -69,7 +74,7 @@ def load_settings(environ: Mapping[str, str], flags: Mapping[str, Any] | None = 
     values: dict[str, Any] = {}
     sources = dict.fromkeys(names, "default")
     data = _value("data", (flags or {}).get("data") or environ.get(f"{PREFIX}DATA", ".data"), "data folder")
-    for name, value in read_runtime(data).items():
+    for name, value in (read_runtime(data) if join_running else {}).items():
         if name in names:
             values[name], sources[name] = _value(name, value, RUNTIME_FILE), RUNTIME_FILE
     for name, (variable, text) in _from_environment(environ, names).items():
@@ -81,11 +86,15 @@ def load_settings(environ: Mapping[str, str], flags: Mapping[str, Any] | None = 
 
 
 def read_runtime(data: Path) -> dict[str, Any]:
-    """What the running system wrote about itself; empty when none runs on this folder."""
+    """What the running system wrote about itself; empty when none runs on this folder, or it was killed."""
     try:
-        return msgspec.json.decode((data / RUNTIME_FILE).read_bytes(), type=dict[str, Any])
-    except (OSError, msgspec.MsgspecError):
+        note = msgspec.json.decode((data / RUNTIME_FILE).read_bytes(), type=dict[str, Any])
+        os.kill(int(note["pid"]), 0)
+    except PermissionError:
+        return note  # It runs, as another user.
+    except (OSError, msgspec.MsgspecError, KeyError, ValueError):
         return {}
+    return note
 
 
 def redacted(settings: Settings) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class Children:
                 return {role: said[name, role] for name, role in roles}
             if time.monotonic() > deadline:
                 missing = ", ".join(sorted(f"{name} ({role})" for name, role in roles - said.keys()))
-                raise TimeoutError(f"not ready after {timeout_s:.0f} s: {missing}; see the logs in the data folder")
+                raise TimeoutError(f"not ready after {timeout_s:.0f} s: {missing}")
 
     def pids(self) -> dict[str, int]:
         """The running processes by name."""

@@ -1,6 +1,8 @@
 """The whole system: embedded servers where none are named, the simulator where no provider is, and every role."""
 
+import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,10 +12,12 @@ from types import TracebackType
 import msgspec
 import structlog
 
+from dispatch.adapters.embedded.errors import EmbeddedServerError
 from dispatch.adapters.embedded.servers import EmbeddedServers
 from dispatch.entrypoints.bootstrap import App, open_app
-from dispatch.entrypoints.settings import Settings
+from dispatch.entrypoints.settings import Settings, read_runtime
 from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
+from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.runtime import runtime_note
 
 log = structlog.get_logger(__name__)
@@ -23,10 +27,6 @@ MARKER = "dispatch-data"
 """A file in every data folder: only a folder that has it is ever emptied."""
 
 Say = Callable[[str], None]
-
-
-class NotOurFolder(Exception):
-    """A folder that was not made by dispatch is not emptied."""
 
 
 class System:
@@ -57,10 +57,6 @@ class System:
         """The use cases, for the supervisor's own commands and queries."""
         return self._app
 
-    def pump(self) -> None:
-        """Keep the processes running; call it often."""
-        self._children.pump()
-
     def pids(self) -> dict[str, int]:
         """The processes by name."""
         return self._children.pids()
@@ -89,7 +85,11 @@ class System:
         if settings.database_url and settings.nats_url:
             return
         self._say("starting Postgres and NATS")
-        servers = self._open.enter_context(EmbeddedServers(settings.data))
+        try:
+            servers = self._open.enter_context(EmbeddedServers(settings.data))
+        except EmbeddedServerError as error:
+            what, _, fix = str(error).partition(": ")
+            raise CannotStart("server_cannot_start", what, str(settings.data), fix or what) from error
         self.settings = msgspec.structs.replace(
             settings,
             database_url=settings.database_url or servers.database_url,
@@ -119,7 +119,12 @@ class System:
         expected = {(name, role) for name, roles in groups.items() for role in roles}
         if self.simulator_url:
             expected.add(("simulator", "simulator"))
-        self.url = self._children.wait_ready(expected, READY_WITHIN_S)["api"]
+        try:
+            self.url = self._children.wait_ready(expected, READY_WITHIN_S)["api"]
+        except TimeoutError as error:
+            fix = "read what they say there"
+            raise CannotStart("roles_not_ready", str(error), str(logs), fix) from error
+        self._keep_running()
         note = {
             "database_url": settings.database_url,
             "nats_url": settings.nats_url,
@@ -128,9 +133,23 @@ class System:
             "notifier_url": settings.notifier_url,
             "api_url": self.url,
             "simulator_url": self.simulator_url,
+            "pid": os.getpid(),
             "pids": self._children.pids(),
         }
         self._open.enter_context(runtime_note(settings.data, note))
+
+    def _keep_running(self) -> None:
+        """From now on a thread starts again whoever dies, until everything is stopped."""
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(0.1):
+                self._children.pump()
+
+        keeper = threading.Thread(target=keep, name="keeper", daemon=True)
+        keeper.start()
+        self._open.callback(keeper.join)
+        self._open.callback(over.set)
 
     def _took(self, what: str, since: float) -> None:
         self.took_s[what] = time.perf_counter() - since
@@ -141,10 +160,14 @@ def empty_data(data: Path) -> None:
     """Remove a data folder, for a fresh start.
 
     Raises:
-        NotOurFolder: the folder holds something, and dispatch did not make it.
+        CannotStart: `folder_not_ours`, it holds something and dispatch did not make it; `folder_in_use`.
     """
     if not data.exists():
         return
     if any(data.iterdir()) and not (data / MARKER).exists():
-        raise NotOurFolder(f"{data} was not made by dispatch, so it is not emptied: name another folder with --data")
+        what, fix = "dispatch did not make this folder, so it is not emptied", "name another folder with --data"
+        raise CannotStart("folder_not_ours", what, str(data), fix)
+    if pid := read_runtime(data).get("pid"):
+        fix = "stop it first, or name another folder with --data"
+        raise CannotStart("folder_in_use", f"a system runs on this folder (process {pid})", str(data), fix)
     shutil.rmtree(data)

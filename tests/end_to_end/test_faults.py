@@ -1,0 +1,120 @@
+"""Processes are killed in the middle of the work: no job is lost, none is dispatched twice."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dispatch.application.account import Account, account
+from dispatch.application.intake.profiles import SERVICE_JOB
+from dispatch.domain.batch.state import ENDED, BatchStatus
+from dispatch.entrypoints.bootstrap import App
+from end_to_end.running import Up, eventually, stats, up
+from processes import await_gone
+
+pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
+
+ROWS = 3_000
+RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
+
+
+@pytest.fixture
+def jobs_file(tmp_path: Path) -> Path:
+    path = tmp_path / "jobs.csv"
+    maker = Path(__file__).parents[2] / "tools" / "make_sample.py"
+    subprocess.run([sys.executable, maker, "--rows", str(ROWS), "--bad", "0.02", "--out", path], check=True)
+    return path
+
+
+@pytest.fixture
+def simulator() -> Iterator[str]:
+    """Providers that outlive the system, so that they remember what they were asked before it was killed."""
+    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
+    process = subprocess.Popen([*command, "--set", "latency_ms=20"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def providers(url: str) -> dict[str, str]:
+    return {
+        "contact_finder_url": url,
+        "email_verifier_url": url,
+        "notifier_url": url,
+        "work_ack_wait_s": "2",
+    }
+
+
+def receive(app: App, path: Path) -> str:
+    with path.open("rb") as file:
+        return app.receive(file, SERVICE_JOB, path.name).batch_id
+
+
+def finished(app: App, batch_id: str, within_s: float = 120) -> Account:
+    eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.status in RESTING, within_s)
+    return account(app.ledger, batch_id)
+
+
+def delivered(app: App, batch_id: str) -> int:
+    row = app.queries.batch(batch_id)
+    return row.delivered if row else 0
+
+
+def check(counted: Account, simulator_url: str) -> None:
+    """Every row is accounted for, and the provider saw one effect for each message that the ledger says was sent."""
+    assert counted.adds_up
+    assert counted.open == 0
+    assert counted.rows == ROWS
+    seen = stats(simulator_url)
+    assert seen["effects"] == seen["keys_seen"] == counted.delivered
+    assert counted.delivered > ROWS // 2
+
+
+@pytest.mark.acceptance("X20", part="kill -9 between claim and send")
+def test_a_killed_worker_loses_no_job_and_sends_none_twice(tmp_path: Path, jobs_file: Path, simulator: str):
+    with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
+        batch_id = receive(app, jobs_file)
+        eventually(lambda: stats(simulator)["effects"], lambda sent: sent > 20)
+        running.kill("worker-1")
+        running.kill("worker-2")
+        check(finished(app, batch_id), simulator)
+
+
+@pytest.mark.parametrize("child", ["relay", "projector", "api"])
+def test_any_other_role_may_die_too(child: str, tmp_path: Path, jobs_file: Path, simulator: str):
+    with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
+        batch_id = receive(app, jobs_file)
+        eventually(lambda: stats(simulator)["requests"], lambda asked: asked > 200)
+        running.kill(child)
+        check(finished(app, batch_id), simulator)
+
+
+def test_a_killed_system_goes_on_where_it_was(tmp_path: Path, jobs_file: Path, simulator: str):
+    """The supervisor is killed while jobs are under way; its children and servers end; the next start finishes."""
+    data = tmp_path / "data"
+    first = Up(data, **providers(simulator))
+    with first.app() as app:
+        batch_id = receive(app, jobs_file)
+        eventually(lambda: delivered(app, batch_id), lambda count: count > 20)
+    first.kill_all()
+    for pid in first.note["pids"].values():
+        await_gone(pid, limit_s=20)
+    with up(data, **providers(simulator)) as second, second.app() as app:
+        check(finished(app, batch_id), simulator)
+
+
+def test_jetstream_may_be_wiped_between_two_starts(tmp_path: Path, jobs_file: Path, simulator: str):
+    data = tmp_path / "data"
+    with up(data, **providers(simulator)) as first, first.app() as app:
+        batch_id = receive(app, jobs_file)
+        eventually(lambda: delivered(app, batch_id), lambda count: count > 20)
+        first.stop()
+    shutil.rmtree(data / "nats")
+    with up(data, **providers(simulator)) as second, second.app() as app:
+        check(finished(app, batch_id), simulator)
