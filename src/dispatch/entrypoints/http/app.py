@@ -1,0 +1,83 @@
+"""The HTTP application: routes, what every answer carries, and the errors, in one place."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from litestar import Litestar, MediaType, Router, get
+from litestar.di import Provide
+from litestar.params import FromPath
+
+from dispatch.entrypoints.bootstrap import App
+from dispatch.entrypoints.http import batches, jobs
+from dispatch.entrypoints.http.dashboard import routes as dashboard
+from dispatch.entrypoints.http.dashboard.live import LiveFeed
+from dispatch.entrypoints.http.envelope import Envelope
+from dispatch.entrypoints.http.guard import refuse_other_sites
+from dispatch.entrypoints.http.health import Health, livez, readyz
+from dispatch.entrypoints.http.metrics import Metrics, show_metrics
+from dispatch.entrypoints.http.openapi import openapi_config
+from dispatch.entrypoints.http.problem_kinds import KINDS
+from dispatch.entrypoints.http.problems import HANDLERS, Refused
+
+
+@get("/problems/{code:str}", include_in_schema=False, sync_to_thread=False, media_type=MediaType.JSON)
+def explain_problem(code: FromPath[str]) -> dict[str, Any]:
+    """What the `type` of a problem resolves to."""
+    kind = KINDS.get(code)
+    if kind is None:
+        known = ", ".join(sorted(KINDS))
+        raise Refused("not_found", "there is no such problem", where=f"code {code[:60]}", fix=f"known are {known}")
+    return {"code": code, "title": kind.title, "status": kind.status}
+
+
+ROUTES: list[Any] = [
+    batches.routes,
+    jobs.routes,
+    livez,
+    readyz,
+    show_metrics,
+    explain_problem,
+    Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
+]
+
+GIVEN = ("app", "metrics", "health", "feed")
+"""What handlers ask for by name."""
+
+
+def create_http(
+    app: App,
+    *,
+    nats_check: Callable[[], Awaitable[str]] | None = None,
+    draining: asyncio.Event,
+) -> Litestar:
+    """The doors over HTTP.
+
+    Args:
+        app: the use cases.
+        nats_check: says a word when NATS is well, or raises; without it /readyz does not ask.
+        draining: set when the server shuts down: live streams end, /readyz turns red.
+    """
+    metrics = Metrics(app)
+    feed = LiveFeed(app.queries, draining)
+    values = (app, metrics, Health(app, nats_check, draining), feed)
+    http = build(dict(zip(GIVEN, values, strict=True)))
+    http.asgi_handler = Envelope(http.asgi_handler, metrics)
+    return http
+
+
+def build(given: Mapping[str, object]) -> Litestar:
+    """The routes with what their handlers ask for by name."""
+    return Litestar(
+        route_handlers=ROUTES,
+        dependencies={name: Provide(_giving(value), sync_to_thread=False) for name, value in given.items()},
+        exception_handlers=HANDLERS,
+        guards=[refuse_other_sites],
+        openapi_config=openapi_config(),
+        logging_config=None,  # Otherwise the framework sets up the root logger.
+        request_max_body_size=100_000,
+    )
+
+
+def _giving(value: object) -> Callable[[], Any]:
+    return lambda: value

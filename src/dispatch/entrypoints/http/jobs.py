@@ -1,0 +1,135 @@
+"""Jobs over HTTP: where each stands, what happened to it, and what people may do about it."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
+
+from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, StageHealth, ViewPosition
+from dispatch.application.timeline import timeline
+from dispatch.domain.job.state import JobStatus
+from dispatch.entrypoints.bootstrap import App
+from dispatch.entrypoints.http.paging import LIMIT_MAX, Cursor, Limit, Page, decode_cursor, paged
+from dispatch.entrypoints.http.problems import Refused, documented
+from dispatch.entrypoints.http.shapes import JobDetail
+
+ACTOR = "api"
+
+TheApp = NamedDependency[SkipValidation[App]]
+
+
+class Cancellation(msgspec.Struct, frozen=True):
+    """Why a job is ended. The reason is shown to everybody: no names, no numbers of people."""
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "cancelled_by_operator"
+
+
+class Ordered(msgspec.Struct, frozen=True):
+    """A command was taken; `recorded` names the events it made, none when it had been carried out before."""
+
+    job_id: str
+    location: str
+    recorded: list[str]
+
+
+class Pipeline(msgspec.Struct, frozen=True, kw_only=True):
+    """What is at each stage now, all jobs by state, and how far the views have followed the ledger."""
+
+    stages: list[StageHealth]
+    jobs: JobTotals
+    views: list[ViewPosition]
+    ledger_head: int
+
+
+@get("/jobs", operation_id="listJobs", sync_to_thread=True, responses=documented())
+def list_jobs(
+    request: Request[Any, Any, Any],
+    app: TheApp,
+    batch_id: Annotated[UUID | None, QueryParameter(description="Only jobs of this batch.")] = None,
+    status: Annotated[JobStatus | None, QueryParameter(description="Only jobs in this state.")] = None,
+    stage: Annotated[str | None, QueryParameter(max_length=60, description="Only jobs at this stage.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
+) -> Response[Page[JobRow]]:
+    """Jobs in the order in which they were opened."""
+    after = decode_cursor(cursor, UUID)
+    rows = app.queries.jobs(
+        batch_id=str(batch_id) if batch_id else None,
+        status=status,
+        stage=stage,
+        limit=limit + 1,
+        after=str(after) if after else None,
+    )
+    items = rows[:limit]
+    return paged(request, items, items[-1].job_id if len(rows) > limit else None)
+
+
+@get("/jobs/{job_id:uuid}", operation_id="getJob", sync_to_thread=True, responses=documented(404))
+def show_job(job_id: FromPath[UUID], app: TheApp) -> JobDetail:
+    """One job and everything that happened to it, without personal data."""
+    row = app.queries.job(str(job_id))
+    if row is None:
+        fix = "take an id from GET /v1/jobs; a job shows a moment after its batch was admitted"
+        raise Refused("job_unknown", "there is no such job", where=f"job {job_id}", fix=fix)
+    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(app.ledger.trace(row.job_id)))
+
+
+@post(
+    "/jobs/{job_id:uuid}/resume",
+    operation_id="resumeJob",
+    status_code=202,
+    sync_to_thread=True,
+    responses=documented(403, 404, 409),
+)
+def resume_job(job_id: FromPath[UUID], app: TheApp) -> Response[Ordered]:
+    """Send an escalated job on; its stage is tried anew. Asking twice resumes once."""
+    return _ordered(job_id, app.desk.resume(str(job_id), ACTOR))
+
+
+@post(
+    "/jobs/{job_id:uuid}/cancel",
+    operation_id="cancelJob",
+    status_code=202,
+    sync_to_thread=True,
+    responses=documented(403, 404, 409),
+)
+def cancel_job(job_id: FromPath[UUID], app: TheApp, data: JSONBody[Cancellation | None] = None) -> Response[Ordered]:
+    """End a job that was not sent. 409 when it is too late."""
+    cancellation = data or Cancellation()
+    return _ordered(job_id, app.desk.cancel(str(job_id), ACTOR, cancellation.reason))
+
+
+@get("/escalations", operation_id="listEscalations", sync_to_thread=True, responses=documented())
+def list_escalations(
+    app: TheApp,
+    limit: Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most 100.")] = LIMIT_MAX,
+) -> Page[EscalationRow]:
+    """Jobs that are before a person, oldest first: the first hundred."""
+    return Page(app.queries.escalations(limit=limit))
+
+
+@get("/pipeline", operation_id="getPipeline", sync_to_thread=True, responses=documented())
+def show_pipeline(app: TheApp) -> Pipeline:
+    """What is at each stage now, and how old the oldest of it is."""
+    return Pipeline(
+        stages=app.queries.pipeline_health(),
+        jobs=app.queries.job_totals(),
+        views=app.queries.positions(),
+        ledger_head=app.ledger.head(),
+    )
+
+
+def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
+    location = f"/v1/jobs/{job_id}"
+    recorded = [type(event).__name__ for event in events]
+    return Response(Ordered(str(job_id), location, recorded), headers={"Location": location})
+
+
+routes = Router(
+    path="/v1",
+    route_handlers=[list_jobs, show_job, resume_job, cancel_job, list_escalations, show_pipeline],
+    tags=["jobs"],
+)

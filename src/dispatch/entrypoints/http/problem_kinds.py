@@ -1,0 +1,75 @@
+"""Every problem that the API can answer with: its code, its HTTP status, and its title. Codes are public and stable."""
+
+from typing import NamedTuple
+
+
+class Kind(NamedTuple):
+    """What all occurrences of a problem have in common (RFC 9457, section 3.1)."""
+
+    status: int
+    title: str
+
+
+KINDS: dict[str, Kind] = {
+    # The request itself.
+    "request_invalid": Kind(400, "The request cannot be understood"),
+    "cursor_invalid": Kind(400, "The cursor is not one of ours"),
+    "multipart_malformed": Kind(400, "The form is not valid multipart/form-data"),
+    "upload_broken_off": Kind(400, "The upload broke off"),
+    "file_field_missing": Kind(400, "The form holds no file"),
+    "field_invalid": Kind(400, "A field of the form cannot be used"),
+    "cross_site_request": Kind(403, "Another site may not act here"),
+    "not_found": Kind(404, "There is nothing here"),
+    "method_not_allowed": Kind(405, "The resource does not know this method"),
+    "content_type_unsupported": Kind(415, "The content type is not supported"),
+    "profile_unknown": Kind(422, "There is no such profile"),
+    "too_many_requests": Kind(429, "Too many requests"),
+    "too_many_streams": Kind(429, "Too many live streams are open"),
+    # The server.
+    "internal_error": Kind(500, "Something broke in dispatch"),
+    "ledger_unavailable": Kind(503, "The database does not answer"),
+    "not_ready": Kind(503, "Something that dispatch needs is not well"),
+    "shutting_down": Kind(503, "This server is shutting down"),
+    # A file that cannot be taken: nothing of it was recorded.
+    "file_too_large": Kind(413, "The file is too large"),
+    "file_empty": Kind(422, "The file is empty"),
+    "no_rows": Kind(422, "The file has no rows"),
+    "header_missing": Kind(422, "The file has no header"),
+    "delimiter_unknown": Kind(422, "The delimiter is not known"),
+    "columns_missing": Kind(422, "Columns are missing"),
+    "columns_duplicated": Kind(422, "A column is there twice"),
+    "encoding_not_utf8": Kind(422, "The file is not UTF-8"),
+    "nul_byte": Kind(422, "The file is not text"),
+    "line_too_long": Kind(422, "A line is too long"),
+    "field_too_long": Kind(422, "A value is too long"),
+    "quote_unclosed": Kind(422, "A quote is never closed"),
+    "quote_misplaced": Kind(422, "A quote is in the wrong place"),
+    "csv_malformed": Kind(422, "The file is not CSV"),
+    "file_missing": Kind(422, "There is no such file"),
+    "file_is_directory": Kind(422, "This is a folder"),
+    "file_unreadable": Kind(422, "The file cannot be read"),
+    # A rule that stands in the way of a command: the codes of `DomainError`.
+    "error_threshold_out_of_range": Kind(422, "The error budget is not a per cent from 0 to 100"),
+    "batch_unknown": Kind(404, "There is no such batch"),
+    "batch_not_judged": Kind(409, "The batch is not judged yet"),
+    "batch_has_open_jobs": Kind(409, "The batch has open jobs"),
+    "job_unknown": Kind(404, "There is no such job"),
+    "job_not_escalated": Kind(409, "The job is not escalated"),
+    "job_already_sent": Kind(409, "The job was sent already"),
+    "job_already_ended": Kind(409, "The job has ended"),
+    "route_empty": Kind(422, "The route is empty"),
+    "route_repeats_stage": Kind(422, "The route repeats a stage"),
+    "version_conflict": Kind(409, "Others changed this at the same time"),
+}
+
+BY_STATUS = {
+    400: "request_invalid",
+    403: "cross_site_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "file_too_large",
+    415: "content_type_unsupported",
+    429: "too_many_requests",
+    503: "ledger_unavailable",
+}
+"""What an error of the framework is called; any other 4xx is `request_invalid`, any other 5xx `internal_error`."""
