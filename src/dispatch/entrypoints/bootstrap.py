@@ -1,22 +1,30 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import SystemRandom
 
+import psycopg
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
 
+from dispatch.adapters.embedded.errors import EmbeddedServerError
+from dispatch.adapters.embedded.nats import find_program
+from dispatch.adapters.embedded.postgres_cluster import find_installation
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nats
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
+from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
 from dispatch.adapters.postgres.migrate import current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.queries import PostgresQueries
-from dispatch.adapters.postgres.rebuild import Rebuilt, rebuild
+from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
+from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.providers.contact_finder import HttpContactFinder
 from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
 from dispatch.adapters.providers.http import build_client
@@ -70,6 +78,10 @@ class App:
         """Replay the ledger into a view. Raises KeyError for an unknown one."""
         return rebuild(self.settings.database_url, self.ledger, name, on_progress)
 
+    def count_view(self, name: str) -> dict[str, int]:
+        """The rows of each table of a view. Raises KeyError for an unknown one."""
+        return count_view(self.settings.database_url, name)
+
     def close(self) -> None:
         """Close every connection."""
         self.ledger.close()
@@ -122,6 +134,33 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         _engine=engine,
         _pool=pool,
     )
+
+
+def inspect_postgres(url: str) -> ServerFacts:
+    """What the database server promises. Raises NotRunning when it does not answer."""
+    try:
+        return inspect_server(url)
+    except psycopg.Error as error:
+        raise NotRunning(next(iter(str(error).strip().splitlines()), type(error).__name__)) from error
+
+
+def check_nats(url: str) -> NatsFacts:
+    """What the NATS server offers. Raises NotRunning when it does not answer."""
+    try:
+        return asyncio.run(inspect_nats(url))
+    except NatsSilent as error:
+        raise NotRunning(str(error)) from error
+
+
+def embedded_programs() -> dict[str, str]:
+    """Where the programs of the embedded servers are; empty for one that is not installed."""
+    found = {"postgres": "", "nats-server": ""}
+    for name, find in (("postgres", find_installation), ("nats-server", find_program)):
+        try:
+            found[name] = str(find())
+        except EmbeddedServerError:
+            continue
+    return found
 
 
 @asynccontextmanager

@@ -1,0 +1,1 @@
+"""The command line: verbs on nouns, each with `--json`."""

@@ -1,0 +1,53 @@
+"""What an operator asks of the database: the server's promises, the schema's revision, the sizes of views."""
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from dispatch.adapters.postgres.migrate import current_revision, newest_revision
+from dispatch.adapters.postgres.views.catalogue import VIEWS
+
+CONNECT_TIMEOUT_S = 5
+
+
+class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """A Postgres server as a session of ours meets it. Without `fsync` a power cut loses what was answered."""
+
+    version: str
+    version_number: int  # 180001 for 18.1
+    fsync: str
+    full_page_writes: str
+    synchronous_commit: str
+    revision: str
+    revision_newest: str
+
+
+def inspect_server(url: str) -> ServerFacts:
+    """Ask the server. Raises psycopg.OperationalError within five seconds when it does not answer."""
+    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S) as connection:
+        row = connection.execute(
+            "SELECT current_setting('server_version'), current_setting('server_version_num')::int,"
+            " current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')"
+        ).fetchone()
+    if row is None:
+        raise AssertionError("a SELECT without FROM answers one row")
+    version, number, fsync, full_page_writes, synchronous_commit = row
+    return ServerFacts(
+        version=version,
+        version_number=number,
+        fsync=fsync,
+        full_page_writes=full_page_writes,
+        synchronous_commit=synchronous_commit,
+        revision=current_revision(url),
+        revision_newest=newest_revision(),
+    )
+
+
+def count_view(url: str, name: str) -> dict[str, int]:
+    """The rows of each table of a view, by its full name. Raises KeyError for an unknown view."""
+    kind, counts = VIEWS[name], {}
+    with psycopg.connect(url, autocommit=True) as connection:
+        for table in kind.tables:
+            statement = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(kind.home, table))
+            [(counts[f"{kind.home}.{table}"],)] = connection.execute(statement).fetchall()
+    return counts

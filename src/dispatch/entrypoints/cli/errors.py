@@ -1,0 +1,168 @@
+"""Every expected error as one block: code, what, where, fix. With --json it is `{"error": {...}}` on stdout."""
+
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dispatch.entrypoints.cli.context import Cli
+
+FIXES = {
+    "batch_unknown": "list the batches with `dispatch batch list`",
+    "job_unknown": "list the jobs with `dispatch job list`",
+    "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",
+    "job_already_sent": "the message is out; tell the customer, the ledger cannot take it back",
+    "job_already_ended": "see how it ended with `dispatch job show`",
+    "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a person needs to know to go on. `code` is stable and public."""
+
+    code: str
+    what: str
+    where: str
+    fix: str
+
+
+class Refused(Exception):
+    """The command line itself refuses: an id that fits nothing, a view that does not exist."""
+
+    def __init__(self, code: str, what: str, where: str, fix: str) -> None:
+        super().__init__(code, what, where, fix)
+        self.problem = Problem(code, what, where, fix)
+
+
+def say(error: Exception, cli: "Cli") -> bool:
+    """Say an expected error; False for one that nobody expects, which is a bug to be seen."""
+    problem = explain(error, cli)
+    if problem is None:
+        return False
+    if _debugging(cli):
+        traceback.print_exception(error, file=sys.stderr)
+    if cli.as_json:
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode({"error": asdict(problem)}).decode() + "\n")
+        return True
+    from rich.console import Console
+    from rich.text import Text
+
+    block = Text.assemble(
+        ("error ", "bold red"), (f"{problem.code}\n", "bold"), f"  what   {problem.what}\n  where  {problem.where}\n"
+    )
+    block.append(f"  fix    {problem.fix}")
+    Console(stderr=True, highlight=False).print(block, soft_wrap=True)
+    return True
+
+
+def explain(error: BaseException, cli: "Cli") -> Problem | None:
+    """The block for an error; None when it is not one that is expected."""
+    if isinstance(error, Refused):
+        return error.problem
+    from dispatch.application.intake.profiles import ProfileUnknown
+    from dispatch.application.intake.refused import FileRefused
+    from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+    from dispatch.application.ports.queries import ViewsUnavailable
+    from dispatch.domain.errors import DomainError
+    from dispatch.entrypoints.settings import SettingsError
+
+    match error:
+        case FileRefused(code=code, what=what, where=where, fix=fix):
+            return Problem(code, what, where, fix)
+        case DomainError():
+            facts = ", ".join(map(str, error.args))
+            what = (error.__doc__ or error.code).splitlines()[0]
+            return Problem(error.code, what, facts, FIXES.get(error.code, "change what you ask for"))
+        case ProfileUnknown():
+            return Problem("profile_unknown", str(error.args[0]), "--profile", "choose one of the known profiles")
+        case SettingsError():
+            where = re.split(r"[:\s]", str(error), maxsplit=1)[0]
+            return Problem("setting_invalid", str(error), where, "correct or unset it")
+        case VersionConflict():
+            return Problem("conflict", str(error), error.stream, "others were writing to it: run the command again")
+        case LedgerUnavailable() | ViewsUnavailable():
+            return _postgres(error, cli) or _unreachable(error, cli)
+        case _:
+            return _not_running(error) or _postgres(error, cli) or _os(error)
+
+
+def _not_running(error: BaseException) -> Problem | None:
+    from dispatch.entrypoints.bootstrap import NotRunning
+
+    if not isinstance(error, NotRunning):
+        return None
+    what, _, fix = str(error).partition(": ")
+    return Problem("not_running", what, "data folder and environment", fix or "start it with `dispatch up`")
+
+
+def _postgres(error: BaseException, cli: "Cli") -> Problem | None:
+    """psycopg's errors, also inside those of SQLAlchemy, its pool, and the ledger."""
+    import psycopg
+    from psycopg_pool import PoolTimeout
+
+    for cause in _causes(error):
+        match cause:
+            case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
+                fix = "start `dispatch up`, or a role of it, on this database once: that prepares it"
+                return Problem("database_not_prepared", _first_line(cause), _database(cli), fix)
+            case psycopg.OperationalError() | PoolTimeout():
+                return _unreachable(cause, cli)
+            case psycopg.Error():
+                fix = "run `dispatch doctor`; it checks the server and the schema"
+                return Problem("postgres_refused", _first_line(cause), _database(cli), fix)
+            case _:
+                continue
+    return None
+
+
+def _unreachable(error: BaseException, cli: "Cli") -> Problem:
+    fix = "start the system with `dispatch up`, or correct DISPATCH_DATABASE_URL; `dispatch doctor` checks more"
+    return Problem("postgres_unreachable", _first_line(error), _database(cli), fix)
+
+
+def _os(error: BaseException) -> Problem | None:
+    if not isinstance(error, OSError) or not error.filename:
+        return None
+    reason = (error.strerror or type(error).__name__).lower()
+    return Problem("file_unusable", reason, str(error.filename), "check the path, its permissions and the free space")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        cause = waiting.pop(0)
+        if cause is None or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [getattr(cause, "orig", None), cause.__cause__, cause.__context__]
+
+
+def _first_line(error: BaseException) -> str:
+    """Without the hints of the driver, which are about its own connections."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def _database(cli: "Cli") -> str:
+    from dispatch.entrypoints.settings import SettingsError, redacted
+
+    try:
+        return str(redacted(cli.load().settings)["database_url"]) or "the embedded Postgres"
+    except SettingsError:
+        return "DISPATCH_DATABASE_URL"
+
+
+def _debugging(cli: "Cli") -> bool:
+    from dispatch.entrypoints.settings import SettingsError
+
+    try:
+        return cli.load().settings.log_level.lower() == "debug"
+    except SettingsError:
+        return False

@@ -1,0 +1,54 @@
+"""`dispatch job resume` and `dispatch job cancel`: what a person may do to a job."""
+
+from collections.abc import Sequence
+
+import rich_click as click
+
+from dispatch.domain.events import Event, event_name
+from dispatch.entrypoints.cli.context import Cli, who
+from dispatch.entrypoints.cli.ids import find_job
+from dispatch.entrypoints.cli.options import shared_options
+from dispatch.entrypoints.cli.output import out, print_json
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@shared_options
+@click.pass_obj
+def resume(cli: Cli, job: str) -> None:
+    """Send an escalated job on: its stage is tried anew. Doing it twice changes nothing.
+
+    \b
+    Examples:
+      dispatch job resume 3f2b8c1e:7
+      dispatch job list --status escalated --json | jq -r .job_id | xargs -n1 dispatch job resume
+    """
+    with cli.open_app() as app:
+        job_id = find_job(app.queries, job).job_id
+        events = app.desk.resume(job_id, who())
+    _answer(cli, job_id, events, "is on its way again", "was on its way already")
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the ledger, so no personal data.")
+@shared_options
+@click.pass_obj
+def cancel(cli: Cli, job: str, reason: str) -> None:
+    """End a job that was not sent yet, for good. Doing it twice changes nothing.
+
+    \b
+    Examples:
+      dispatch job cancel 3f2b8c1e:7 --reason "customer moved"
+    """
+    with cli.open_app() as app:
+        job_id = find_job(app.queries, job).job_id
+        events = app.desk.cancel(job_id, who(), reason)
+    _answer(cli, job_id, events, "is cancelled", "was cancelled already")
+
+
+def _answer(cli: Cli, job_id: str, events: Sequence[Event], done: str, before: str) -> None:
+    if cli.as_json:
+        print_json({"job_id": job_id, "recorded": [event_name(event) for event in events]})
+    else:
+        out().print(f"Job {job_id} {done if events else before}.", soft_wrap=True)

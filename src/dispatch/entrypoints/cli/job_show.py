@@ -1,0 +1,77 @@
+"""`dispatch job show`: a job's row, and its history from the ledger, with personal data masked."""
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from dispatch.application.ports.queries import JobRow
+from dispatch.application.timeline import Step, timeline
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.events import Event
+from dispatch.domain.money import pounds
+from dispatch.domain.person import Person, shape
+from dispatch.entrypoints.cli.context import Cli
+from dispatch.entrypoints.cli.ids import find_job, job_name
+from dispatch.entrypoints.cli.options import shared_options
+from dispatch.entrypoints.cli.output import facts, out, print_json, table
+from dispatch.entrypoints.cli.words import age
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@shared_options
+@click.pass_obj
+def show(cli: Cli, job: str) -> None:
+    """One job and everything that has happened to it. Personal data is masked to its shape.
+
+    \b
+    Examples:
+      dispatch job show 3f2b8c1e:7
+      dispatch job show 019aaf6c-1c00-83f2-8c1e-7a4d00000007 --json
+    """
+    with cli.open_app() as app:
+        row = find_job(app.queries, job)
+        recorded = app.ledger.trace(row.job_id)
+    state = decider.fold(cast("list[Event]", [record.event for record in recorded]))
+    person, steps = masked(state.person), timeline(recorded)
+    if cli.as_json:
+        print_json({"job": row, "route": state.route, "person": person, "outputs": state.outputs, "timeline": steps})
+        return
+    console = out()
+    _show_job(console, row, state.route, person)
+    console.print(_table(steps))
+
+
+def masked(person: Person) -> dict[str, str]:
+    """The shape of what is known of a person: letters are x, digits 9; what is not known is left out."""
+    return {name: shape(value) for name, value in msgspec.structs.asdict(person).items() if value}
+
+
+def _show_job(console: Console, row: JobRow, route: Sequence[str], person: dict[str, str]) -> None:
+    known = {
+        "job": row.job_id,
+        "short": job_name(row.batch_id[:8], row.row),
+        "reference": row.reference,
+        "service": f"{row.service}, {pounds(row.price_pence)}",
+        "status": row.status.value + (f" ({row.error_code})" if row.error_code else ""),
+        "stage": f"{row.stage}, of {' > '.join(route)}",
+        "opened": f"{row.opened_at:%Y-%m-%d %H:%M:%S} UTC, {age(row.opened_at)} ago",
+        "person": ", ".join(f"{name} {value}" for name, value in person.items()) or "nothing known",
+    }
+    if row.attempts:
+        known["attempts"] = f"{row.attempts} failed at this stage"
+    console.print(facts(known), soft_wrap=True)
+
+
+def _table(steps: Sequence[Step]) -> Table:
+    shown = table("time (UTC)", "event", "stage", "attempt", "code", "actor", right=("attempt",))
+    for step in steps:
+        time = step.at.isoformat(sep=" ", timespec="milliseconds")[:23]
+        attempt = str(step.attempt) if step.attempt else ""
+        shown.add_row(time, step.name, step.stage, attempt, escape(step.code), escape(step.actor))
+    return shown

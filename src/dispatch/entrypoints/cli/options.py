@@ -1,0 +1,57 @@
+"""Options that many commands have."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import rich_click as click
+
+from dispatch.entrypoints.cli.context import Cli
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _set_data(ctx: click.Context, _: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Cli).data = value
+
+
+def _set_json(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Cli).as_json = True
+
+
+data_option = click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    expose_value=False,
+    is_eager=True,
+    callback=_set_data,
+    help="Data folder of the system to talk to (DISPATCH_DATA; .data).",
+)
+json_option = click.option(
+    "--json",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_json,
+    help="Answer in JSON on stdout: one object, or one a line.",
+)
+
+
+def shared_options(command: F) -> F:
+    """`--json` and `--data`, which every command has."""
+    return json_option(data_option(command))
+
+
+def limit_option(default: int) -> Callable[[F], F]:
+    """`--limit N`: how many rows at most."""
+    return click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(1, 10_000),
+        default=default,
+        show_default=True,
+        help="At most N.",
+    )

@@ -1,0 +1,97 @@
+"""`dispatch job` and `dispatch escalation`: single jobs, and what people do to them."""
+
+import pytest
+
+from dispatch.domain.job.commands import GiveUp
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def batch_id(system, run, jobs_file) -> str:
+    """A batch of three jobs, the first of which waits for a person."""
+    batch_id = run("batch", "upload", jobs_file(good=3), "--json").json()["batch_id"]
+    system.admit(batch_id)
+    first = system.app.queries.jobs(batch_id=batch_id)[0]
+    system.settle(batch_id, "validate", GiveUp("price_not_positive"), only=[first.job_id])
+    return batch_id
+
+
+def test_the_list(system, run, batch_id: str):
+    rows = run("job", "list", "--batch", batch_id[:8], "--json").lines()
+    assert [(row["row"], row["reference"], row["status"]) for row in rows] == [
+        (1, "JOB-00001", "escalated"),
+        (2, "JOB-00002", "running"),
+        (3, "JOB-00003", "running"),
+    ]
+    assert run("job", "list", "--status", "escalated", "--json").lines() == rows[:1]
+    assert run("job", "list", "--stage", "confirm", "--json").lines() == []
+    text = run("job", "list", "--limit", "2")
+    assert f"{batch_id[:8]}:1" in text.out
+    assert "£85.00" in text.out
+    assert "there may be more" in text.err
+    assert run("job", "list", "--status", "lost").code == 2
+
+
+def test_a_job_by_its_row_its_id_or_the_beginning_of_it(system, run, batch_id: str):
+    by_row = run("job", "show", f"{batch_id[:8]}:2", "--json").json()
+    job_id = by_row["job"]["job_id"]
+    assert by_row["job"]["reference"] == "JOB-00002"
+    assert run("job", "show", job_id, "--json").json() == by_row
+    assert run("job", "show", job_id.upper(), "--json").json() == by_row
+    assert run("job", "show", job_id[:20]).err.startswith("error job_id_ambiguous\n")
+    assert run("job", "show", f"{batch_id[:8]}:4").err.startswith("error job_unknown\n")
+    assert run("job", "show", f"{batch_id[:8]}:9999999999").err.startswith("error job_unknown\n")
+    assert run("job", "show", "job-7").err.startswith("error job_id_invalid\n")
+
+
+def test_a_job_and_its_history_without_its_person(system, run, batch_id: str):
+    shown = run("job", "show", f"{batch_id}:1", "--json")
+    steps = [(step["name"], step["stage"], step["code"], step["actor"]) for step in shown.json()["timeline"]]
+    assert steps == [
+        ("JobOpened", "", "", "intake"),
+        ("StageFailed", "validate", "price_not_positive", "worker"),
+        ("JobEscalated", "validate", "price_not_positive", "worker"),
+    ]
+    assert shown.json()["person"]["name"] == "xxx xxxxxxx"
+    text = run("job", "show", f"{batch_id}:1")
+    assert "price_not_positive" in text.out
+    for answer in (shown, text):
+        for personal in ("Ann", "Example", "example.org", "7700"):
+            assert personal not in answer.out
+
+
+def test_resumed_twice_it_is_sent_on_once(system, run, batch_id: str):
+    job = f"{batch_id}:1"
+    first, again = run("job", "resume", job, "--json").json(), run("job", "resume", job, "--json").json()
+    assert first["recorded"] == ["JobResumed"]
+    assert again == {**first, "recorded": []}
+    assert "was on its way already" in run("job", "resume", job).out
+    system.project()
+    assert run("escalation", "list", "--json").out == ""
+
+
+def test_cancelled_with_a_reason(system, run, batch_id: str):
+    job = f"{batch_id}:1"
+    assert run("job", "cancel", job).code == 2
+    assert "is cancelled." in run("job", "cancel", job, "--reason", "customer moved").out
+    system.project()
+    last = run("job", "show", job, "--json").json()["timeline"][-1]
+    assert (last["name"], last["code"]) == ("JobCancelled", "customer moved")
+    refused = run("job", "resume", job)
+    assert refused.code == 1
+    assert refused.err.startswith("error job_not_escalated\n")
+
+
+def test_what_waits_for_a_person(system, run, batch_id: str):
+    [row] = run("escalation", "list", "--json").lines()
+    assert (row["stage"], row["reason"], row["priority"]) == ("validate", "price_not_positive", "NORMAL")
+    text = run("escalation", "list")
+    assert row["job_id"] in text.out
+    assert "dispatch job resume" in text.err
+
+
+def test_nothing_waits(system, run):
+    answer = run("escalation", "list")
+    assert (answer.code, answer.out) == (0, "")
+    assert "Nothing waits for a person." in answer.err

@@ -1,0 +1,189 @@
+"""`dispatch view | pipeline | config | doctor`: what an operator asks."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dispatch.entrypoints.cli.context import Cli
+from dispatch.entrypoints.cli.examination import Level, examine
+from dispatch.entrypoints.settings import RUNTIME_FILE
+
+
+@pytest.fixture
+def batch_id(system, run, jobs_file) -> str:
+    """A batch of 19 jobs at the first stage, and one refused row."""
+    batch_id = run("batch", "upload", jobs_file(good=19, bad=1), "--json").json()["batch_id"]
+    system.admit(batch_id)
+    return batch_id
+
+
+@pytest.mark.postgres
+def test_views_say_how_far_they_are(system, run, batch_id: str):
+    views = {row["view"]: row for row in run("view", "list", "--json").lines()}
+    head = system.app.ledger.head()
+    assert {(row["position"], row["lag"]) for row in views.values()} == {(head, 0)}
+    assert views["jobs"]["rows"] == 19
+    assert views["batches"]["tables"] == {"intake.batches": 1, "intake.row_errors": 1}
+    system.app.desk.cancel(system.app.queries.jobs(batch_id=batch_id)[0].job_id, "ann", "moved")
+    assert {row["lag"] for row in run("view", "list", "--json").lines()} == {1}
+    assert "escalations" in run("view", "list").out
+
+
+@pytest.mark.postgres
+def test_a_rebuilt_view_equals_the_one_that_served(system, run, batch_id: str):
+    rebuilt = run("view", "rebuild", "--all", "--json")
+    assert rebuilt.code == 0
+    assert {row["equal"] for row in rebuilt.lines()} == {True}
+    assert {row["view"] for row in rebuilt.lines()} >= {"batches", "jobs", "escalations", "stage_progress"}
+    one = run("view", "rebuild", "jobs")
+    assert one.code == 0
+    checksum = next(row["checksum_after"] for row in rebuilt.lines() if row["view"] == "jobs")
+    assert one.out.count(checksum[:16]) == 2
+
+
+@pytest.mark.postgres
+def test_a_view_that_was_wrong_is_replaced_and_told(system, run, batch_id: str, database_url: str):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE ops.jobs SET status = 'delivered' WHERE row_number = 3")
+    answer = run("view", "rebuild", "jobs", "--json")
+    assert answer.code == 1
+    assert answer.json()["equal"] is False
+    assert answer.json()["checksum_before"] != answer.json()["checksum_after"]
+    assert run("view", "rebuild", "jobs", "--json").json()["equal"] is True
+
+
+@pytest.mark.postgres
+def test_which_view_must_be_said(system, run):
+    assert run("view", "rebuild").code == 2
+    assert run("view", "rebuild", "jobs", "--all").code == 2
+    unknown = run("view", "rebuild", "jbos")
+    assert unknown.code == 1
+    assert unknown.err.startswith("error view_unknown\n")
+    assert "choose one of batches, " in unknown.err
+
+
+@pytest.mark.postgres
+def test_the_pipeline_with_what_is_there(system, run, batch_id: str):
+    system.settle(batch_id, "validate", only=[system.app.queries.jobs(batch_id=batch_id)[0].job_id])
+    stages = {row["stage"]: row for row in run("pipeline", "--json").lines()}
+    assert list(stages) == ["validate", "promote", "slots", "enrich", "verify", "clear", "dispatch", "confirm"]
+    assert stages["validate"]["now"]["running"] == 18
+    assert stages["validate"]["now"]["completed"] == 1
+    assert stages["validate"]["kind"] == "pure"
+    assert stages["dispatch"]["acts"] is True
+    assert stages["dispatch"]["retry"]["attempts_max"] == 5
+    assert "5 attempts, 1.0 s doubling to 60 s, jitter 250 ms" in run("pipeline").out
+
+
+def test_the_pipeline_without_a_system(run, tmp_path: Path):
+    answer = run("pipeline", "--data", tmp_path)
+    assert answer.code == 0
+    assert "validate" in answer.out
+    assert "no system runs on" in answer.err
+
+
+def test_settings_say_where_they_come_from(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    secret = tmp_path / "key"
+    secret.write_text("the-key\n")
+    (tmp_path / RUNTIME_FILE).write_text(json.dumps({"pid": os.getpid(), "database_url": "postgresql://u:pw@h/d"}))
+    monkeypatch.setenv("DISPATCH_WORKERS", "3")
+    monkeypatch.setenv("DISPATCH_PROVIDER_API_KEY_FILE", str(secret))
+    answer = run("--data", tmp_path, "config", "--json")
+    known = answer.json()
+    assert known["workers"] == {"value": 3, "source": "DISPATCH_WORKERS"}
+    assert known["provider_api_key"] == {"value": "********", "source": "DISPATCH_PROVIDER_API_KEY_FILE"}
+    assert known["database_url"] == {"value": "postgresql://u:********@h/d", "source": RUNTIME_FILE}
+    assert known["data"] == {"value": str(tmp_path), "source": "command line"}
+    assert known["http_port"]["source"] == "default"
+    text = run("config", "--data", tmp_path).out
+    assert "DISPATCH_WORKERS" in text
+    assert "pw@" not in text + answer.out
+    assert "the-key" not in text + answer.out
+
+
+def findings(run, *arguments: object) -> tuple[int, dict[str, tuple[str, str]]]:
+    answer = run("doctor", "--json", *arguments)
+    return answer.code, {one["name"]: (one["level"], one["found"]) for one in answer.json()["findings"]}
+
+
+@pytest.mark.postgres
+@pytest.mark.nats
+def test_the_doctor_on_a_healthy_system(system, run, nats_url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DISPATCH_NATS_URL", nats_url)
+    monkeypatch.setattr("shutil.disk_usage", lambda path: _Disk(total=100, free=50))
+    code, found = findings(run)
+    assert code == 0, found
+    assert {level for level, _ in found.values()} == {"ok"}
+    assert found["fsync"] == ("ok", "on")
+    assert found["synchronous_commit"] == ("ok", "on")
+    assert "JetStream on" in found["nats"][1]
+    assert "events behind" in found["views"][1]
+    text = run("doctor").out
+    assert text.count("\nok ") >= 8
+    assert "fix:" not in text
+
+
+class _Disk:
+    def __init__(self, total: int, free: int) -> None:
+        self.total, self.free = total, free
+
+
+@pytest.mark.parametrize(("free", "level"), [(15, Level.OK), (14, Level.WARN), (5, Level.WARN), (4, Level.FAIL)])
+def test_the_doctor_on_free_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, level: Level):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: _Disk(total=100, free=free))
+    [disk] = [finding for finding in examine(Cli(data=tmp_path)) if finding.name == "disk"]
+    assert disk.level is level
+    assert bool(disk.fix) is (level is not Level.OK)
+
+
+def test_the_doctor_without_a_system_only_warns(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda path: _Disk(total=100, free=50))
+    code, found = findings(run, "--data", tmp_path / "new")
+    assert code == 1
+    assert found["postgres"][0] == found["nats"][0] == "warn"
+    assert found["python"] == ("ok", f"{sys.version.split()[0]} in {sys.prefix}")
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_doctor_where_nothing_answers(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", "postgresql://ann@127.0.0.1:1/dispatch")
+    monkeypatch.setenv("DISPATCH_NATS_URL", "nats://127.0.0.1:1")
+    code, found = findings(run, "--data", tmp_path)
+    assert code == 2
+    assert found["postgres"][0] == found["nats"][0] == "fail"
+    text = run("doctor", "--data", tmp_path).out
+    assert "fix: start it with `dispatch up`, or correct the URL" in text
+
+
+@pytest.mark.postgres
+def test_the_doctor_on_a_database_that_was_never_prepared(run, database_url: str, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+    code, found = findings(run, "--data", tmp_path)
+    assert code == 2
+    assert found["schema"][0] == "fail"
+    assert found["schema"][1].startswith("revision none, ")
+    refused = run("batch", "list", "--data", tmp_path)
+    assert refused.code == 1
+    assert refused.err.startswith("error database_not_prepared\n")
+
+
+@pytest.mark.postgres
+def test_the_doctor_where_a_power_cut_would_lose_answers(system, run, database_url: str):
+    name = database_url.rsplit("/", 1)[1].partition("?")[0]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
+    code, found = findings(run)
+    assert code == 2
+    assert found["synchronous_commit"] == ("fail", "off")
+
+
+def test_the_doctor_on_settings_that_cannot_be_used(run, tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DISPATCH_WORKERS", "many")
+    code, found = findings(run, "--data", tmp_path)
+    assert code == 2
+    assert found["settings"][0] == "fail"
+    assert "DISPATCH_WORKERS" in found["settings"][1]
