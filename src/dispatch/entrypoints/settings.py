@@ -23,6 +23,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     nats_url: str = ""
     """URL of a NATS server with JetStream; empty: the embedded one."""
     http_host: str = "127.0.0.1"
+    """Address on which the API listens; 0.0.0.0 for all of the machine's."""
     http_port: int = 8080
     """Port of the API; 0 takes any free one."""
     contact_finder_url: str = ""
@@ -38,15 +39,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     worker_lanes: int = 2
     """Chunks that a worker has in hand per queue at once."""
     provider_timeout_s: float = 10.0
+    """A call of a provider that has not answered after so long is tried again."""
     provider_connections_max: int = 100
+    """Connections of one worker process to each provider."""
     work_ack_wait_s: float = 30.0
     """After so long without a sign of life a worker's chunk is given to another."""
     error_threshold_percent: int = 10
     """Error budget of a batch that names none."""
     file_bytes_max: int = 1 << 30
+    """A larger file is refused (1 GiB)."""
     shutdown_grace_s: float = 15.0
     """A stop takes no longer than this."""
     log_level: str = "info"
+    """debug, info, warning or error; at debug the command line shows tracebacks."""
 
 
 class SettingsError(Exception):

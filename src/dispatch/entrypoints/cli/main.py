@@ -23,6 +23,7 @@ COMMANDS = {
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and the system: what is wrong, and how to mend it."),
 }
 
+
 class RootGroup(LazyGroup):
     """Says every expected error as one block with exit code 1; a bug is left to be seen."""
 
