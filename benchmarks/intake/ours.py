@@ -1,0 +1,56 @@
+"""The use cases of the intake on production adapters."""
+
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from psycopg_pool import ConnectionPool
+
+from benchmarks.contest import Stopwatch, Timed
+from benchmarks.lab import open_ledger
+from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
+from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.judge import judge
+from dispatch.application.intake.profiles import profile_named
+from dispatch.application.intake.receive import ReceiveFile
+from dispatch.application.ports.clock import utc_now
+from dispatch.domain.batch.state import BatchStatus
+
+PROFILE = profile_named("service-job")
+
+
+def to_durable_jobs(url: str, path: Path, good: int) -> Timed:
+    """Receive the file and take the batch as far as it goes: every row judged, every good one an open job."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        return _measure(url, FolderFileStore(Path(folder)), path, good)
+
+
+def _measure(url: str, files: FolderFileStore, path: Path, good: int) -> Timed:
+    with closing(open_ledger(url)) as ledger, ConnectionPool(url, min_size=1, max_size=4) as pool:
+        pool.wait()
+        ledger.ping()
+        receive = ReceiveFile(ledger, files, utc_now)
+        admit = AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now)
+        with Stopwatch() as watch:
+            with path.open("rb") as file:
+                received = receive(file, PROFILE, path.name)
+            status = admit(received.batch_id)
+        assert status is BatchStatus.PROCESSING, status
+        rows, jobs = _told(ledger.load(received.batch_id).events)
+        assert jobs == good, (jobs, good)
+    return Timed(rows, watch.seconds)
+
+
+def judging(path: Path, bad: int) -> Timed:
+    """Phase one alone."""
+    with Stopwatch() as watch:
+        found = judge(path, PROFILE)
+    assert found.rejected == bad, (found.rejected, bad)
+    return Timed(found.rows, watch.seconds)
+
+
+def _told(events) -> tuple[int, int]:
+    """Rows judged and jobs admitted, as the batch's own events say."""
+    told = {type(event).__name__: event for event in events}
+    return told["BatchJudged"].rows, told["BatchAdmitted"].jobs
