@@ -35,7 +35,8 @@ async def inspect_nats(url: str) -> NatsFacts:
     except (NatsError, OSError, TimeoutError) as error:
         raise NatsSilent(str(next(iter(errors), error)) or type(error).__name__) from error
     try:
-        version = str(client.connected_server_version)
+        server = client.connected_server_version
+        version = f"{server.major}.{server.minor}.{server.patch}"
         try:
             account = await client.jetstream(timeout=TIMEOUT_S).account_info()
         except (JetStreamError, NatsError, TimeoutError):

@@ -158,7 +158,7 @@ def _nats(settings: Settings) -> Finding:
     if not facts.jetstream:
         fix = "start nats-server with -js: dispatch keeps its work queues in JetStream"
         return Finding("nats", Level.FAIL, f"version {facts.version}, JetStream is off", fix)
-    return Finding("nats", Level.OK, f"version {facts.version}, JetStream on, {facts.streams} streams")
+    return Finding("nats", Level.OK, f"version {facts.version}, JetStream on, streams: {facts.streams}")
 
 
 def _existing(path: Path) -> Path:
