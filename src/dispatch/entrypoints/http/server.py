@@ -68,6 +68,8 @@ async def serve(
         draining.set()
         server.should_exit = True
         await serving
+        if cut_off := set(server.server_state.tasks):  # Cancelled, but not waited for: they still clean up.
+            await asyncio.wait(cut_off, timeout=GRACE_LEFT_S / 2)
     finally:
         stopping.cancel()
         listener.close()

@@ -19,7 +19,8 @@ class BatchShown(BatchRow, frozen=True, kw_only=True):
     """A batch with what its intake came to, and how fast it is.
 
     `state` and `message` tell of the intake (idle, uploading, processing, success, partial, error); `status` tells how
-    far the batch's jobs are. Rates are per second; `rows_per_s` counts the time of parsing and of the database.
+    far the batch's jobs are. Rates are per second: `rows_per_s` over the time of parsing and of the database,
+    `jobs_per_s` from receipt to now or to the end; 0 while everything left waits for people, who are not that fast.
     """
 
     running_jobs: int
@@ -58,6 +59,7 @@ def shown(row: BatchRow, now: datetime | None = None) -> BatchShown:
     intake_ms = row.parse_duration_ms + row.db_duration_ms
     ended = row.delivered + row.blocked + row.cancelled
     seconds = ((row.closed_at or now or datetime.now(UTC)) - row.received_at).total_seconds()
+    is_moving = seconds > 0 and row.status is not BatchStatus.WAITING_ON_PEOPLE
     return BatchShown(
         **msgspec.structs.asdict(row),
         running_jobs=row.running,
@@ -65,7 +67,7 @@ def shown(row: BatchRow, now: datetime | None = None) -> BatchShown:
         message=message,
         error_rate_percent=round(error_rate(row.rejected, row.rows), 2),
         rows_per_s=round(1000 * row.rows / intake_ms, 1) if intake_ms else 0.0,
-        jobs_per_s=round(ended / seconds, 2) if seconds > 0 else 0.0,
+        jobs_per_s=round(ended / seconds, 2) if is_moving else 0.0,
     )
 
 

@@ -12,15 +12,15 @@ let stale = 0;
 
 /** @param {"live" | "polling" | "waiting"} state */
 function show(state) {
-  document.documentElement.dataset.link = state;
+  const page = document.documentElement;
+  if (state === "waiting" && page.dataset.link === "waiting") return; // Waiting since the first time.
+  page.dataset.link = state;
   window.clearTimeout(stale);
-  if (state !== "waiting") {
-    delete document.documentElement.dataset.stale;
-    return;
-  }
+  delete page.dataset.stale;
+  if (state !== "waiting") return;
   const since = new Date().toLocaleTimeString();
   stale = window.setTimeout(() => {
-    document.documentElement.dataset.stale = since;
+    page.dataset.stale = since;
     const word = document.querySelector("[data-asof]");
     if (word) word.textContent = `as of ${since}`;
   }, STALE_MS);
