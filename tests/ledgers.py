@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import uuid4
 
-import examples
 from msgspec.structs import replace
 
+import examples
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
 from dispatch.adapters.postgres.migrate import migrate

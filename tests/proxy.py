@@ -1,4 +1,4 @@
-"""A proxy before Postgres' unix socket that loses replies: the request arrives and is carried out, its answer is not."""
+"""A proxy before Postgres' unix socket that loses replies: the request is carried out, nobody hears of it."""
 
 import contextlib
 import select

@@ -1,9 +1,9 @@
 """Both forms of the ledger, each empty."""
 
 import pytest
-from ledgers import opened_ledger
 
 from dispatch.adapters.ledger.memory import MemoryLedger
+from ledgers import opened_ledger
 
 
 @pytest.fixture

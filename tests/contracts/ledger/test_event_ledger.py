@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime
 
-import examples
 import msgspec
 import pytest
-from ledgers import cause, follow, new_id, opened_job, start
 
+import examples
 from dispatch.application.ports.ledger import Append, Cause, History, VersionConflict
 from dispatch.domain.events import aggregate_of
+from ledgers import cause, follow, new_id, opened_job, start
 
 
 def as_answered(answer):

@@ -5,11 +5,11 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from ledgers import follow, new_id, start
 
 from dispatch.adapters.ledger.committer import EVENTS_MAX, GroupCommitter
 from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+from ledgers import follow, new_id, start
 
 CALLERS = 64
 

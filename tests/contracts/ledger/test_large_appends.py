@@ -2,14 +2,14 @@
 
 from uuid import uuid4
 
-import examples
 import pytest
 from eventsourcing.persistence import StoredEvent
-from ledgers import new_id, opened_job, start
-from processes import assert_stays, start_owner
 
+import examples
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
 from dispatch.application.ports.ledger import History
+from ledgers import new_id, opened_job, start
+from processes import assert_stays, start_owner
 
 pytestmark = pytest.mark.postgres
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import psycopg
 from eventsourcing.persistence import InterfaceError, OperationalError, PersistenceError
 from psycopg.rows import tuple_row
+from psycopg_pool import PoolTimeout
 
 from dispatch.adapters.codec import decode
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
@@ -92,7 +93,7 @@ class PostgresLedger:
 
     def ping(self) -> None:
         """Raises LedgerUnavailable when Postgres does not answer."""
-        self._read("SELECT 1", ())
+        self._fetch("SELECT 1", ())
 
     def close(self) -> None:
         """Record what waits, then close the connections."""
@@ -145,8 +146,10 @@ class PostgresLedger:
     def _read(self, statement: str, asked: tuple[object, ...]) -> list[Row]:
         try:
             return self._fetch(statement, asked)
-        except LedgerUnavailable:  # After a restart of Postgres the pool is full of dead connections.
-            self._datastore.pool.check()
+        except LedgerUnavailable as unavailable:
+            if _waited_for_connection(unavailable):
+                raise
+            self._datastore.pool.check()  # After a restart of Postgres the pool is full of dead connections.
             return self._fetch(statement, asked)
 
     def _fetch(self, statement: str, asked: tuple[object, ...]) -> list[Row]:
@@ -165,6 +168,10 @@ class PostgresLedger:
             raise LedgerUnavailable(str(error)) from error
         except PersistenceError as error:
             raise error.__cause__ or error from None  # Ours to mend, not to repeat: say what Postgres said.
+
+
+def _waited_for_connection(unavailable: LedgerUnavailable) -> bool:
+    return unavailable.__cause__ is not None and isinstance(unavailable.__cause__.__cause__, PoolTimeout)
 
 
 def _recorded(rows: Sequence[Row]) -> list[Recorded]:

@@ -36,6 +36,9 @@ class LedgerDatastore(PostgresDatastore):
 
         return after_connect
 
+    def register_type_adapters(self) -> None:
+        """Nothing to do: we send no composite types, so opening a recorder needs no connection."""
+
 
 def open_datastore(url: str, *, connections_max: int = 10) -> PostgresDatastore:
     """The library's connection pool for the ledger's schema. `url` is a libpq connection string or URL."""
