@@ -1,6 +1,7 @@
 """A measurement in a process of its own, so that its peak of memory is its own."""
 
 import multiprocessing
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing.connection import Connection
@@ -9,14 +10,14 @@ from pathlib import Path
 from benchmarks.contest import Timed
 
 
-def isolated(measure: Callable[..., Timed], *arguments: object) -> Timed:
-    """What `measure(*arguments)` answers, with `peak_mb`: its peak of resident memory, with interpreter and imports.
+def isolated(measure: Callable[..., Timed], *arguments: object, memory: bool = False) -> Timed:
+    """What `measure(*arguments)` answers; with `memory` also `peak_mb`: its peak of resident memory, imports included.
 
     Raises RuntimeError when the process fails; its traceback is on stderr.
     """
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_run, args=(sender, measure, arguments), daemon=True)
+    process = context.Process(target=_run, args=(sender, measure, arguments, memory), daemon=True)
     process.start()
     sender.close()
     try:
@@ -27,9 +28,13 @@ def isolated(measure: Callable[..., Timed], *arguments: object) -> Timed:
         process.join()
 
 
-def _run(sender: Connection, measure: Callable[..., Timed], arguments: tuple[object, ...]) -> None:
+def _run(sender: Connection, measure: Callable[..., Timed], arguments: tuple[object, ...], memory: bool) -> None:
     timed = measure(*arguments)
-    sender.send(replace(timed, seen={**timed.seen, "peak_mb": round(_peak_mb(), 1)}))
+    if memory:
+        timed = replace(timed, seen={**timed.seen, "peak_mb": round(_peak_mb(), 1)})
+    sender.send(timed)
+    sender.close()
+    os._exit(0)  # Whatever threads a peer has left behind, this process is done.
 
 
 def _peak_mb() -> float:

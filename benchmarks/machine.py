@@ -9,7 +9,6 @@ from time import perf_counter
 
 FSYNCS = 200
 BLOCK = b"\0" * 8192  # One page of Postgres' log.
-PACKAGES = ("psycopg", "eventsourcing", "msgspec", "uvloop")
 
 
 def fdatasync_us(folder: Path) -> float:
@@ -45,8 +44,15 @@ def machine_facts(folder: Path) -> dict[str, str]:
 
 
 def versions(*packages: str) -> str:
-    """`name version` of installed packages, for the head of a table."""
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    """`name version` of packages, for the head of a table; those that are not installed are said to be absent."""
+    return ", ".join(f"{name} {_version(name)}" for name in packages)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
 
 
 def _processor() -> str:

@@ -49,7 +49,7 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
 
         async def measure(url: str) -> Stopwatch:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
-                committer = _CommitterByHand(connection)
+                committer = CommitterByHand(connection)
                 writer = asyncio.create_task(committer.write())
                 watch = await _at_once(committer.call, rows)
                 writer.cancel()
@@ -86,7 +86,7 @@ async def _at_once(call, items: Sequence) -> Stopwatch:
     return watch
 
 
-class _CommitterByHand:
+class CommitterByHand:
     """The least that group commit can be: one connection, one COPY of encoded rows for whatever waits."""
 
     def __init__(self, connection: psycopg.AsyncConnection) -> None:

