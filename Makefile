@@ -3,7 +3,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/u
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format check acceptance bench clean
+.PHONY: help run test format check acceptance bench docker-up docker-down clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,12 @@ acceptance: .venv/.stamp ## write docs/acceptance.md from the table, the tests a
 
 bench: .venv/.stamp ## side by side with peers and limits: make bench ARGS="append --quick"
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+docker-up: ## the system in containers: cp .env.example .env first, and fill in the passwords
+	@docker compose up --build --detach --wait
+
+docker-down: ## stop the containers; their data stays in volumes
+	@docker compose --profile demo down
 
 clean: ## remove what make built (never the data)
 	@rm -rf .venv .tools .pytest_cache .mypy_cache .ruff_cache
