@@ -34,7 +34,7 @@ async def test_a_file_is_taken_with_202_and_shows_at_its_location_at_once(door: 
     assert {stage["stage"] for stage in batch["stages"]} == {"validate"}
 
 
-@pytest.mark.acceptance("1.01")
+@pytest.mark.acceptance("1.01", part="the same content again is answered with the first batch")
 async def test_the_same_content_again_is_answered_with_the_first_batch(door: Door):
     content = as_csv(rows(3, prefix="B"))
     batch_id = await door.take_in(content)
@@ -46,7 +46,7 @@ async def test_the_same_content_again_is_answered_with_the_first_batch(door: Doo
     assert (body["duplicate"], body["batch_id"], body["batch"]["rows"]) == (True, batch_id, 3)
 
 
-@pytest.mark.acceptance("X7")
+@pytest.mark.acceptance("X7", part="over HTTP")
 async def test_a_forced_import_is_a_new_batch_that_keeps_the_hash(door: Door):
     content = as_csv(rows(3, prefix="C"))
     first = (await door.upload(content)).json()
@@ -80,7 +80,7 @@ async def test_a_file_of_many_chunks_arrives_whole(door: Door):
 
 
 @pytest.mark.acceptance("1.28")
-@pytest.mark.acceptance("1.02")
+@pytest.mark.acceptance("1.02", part="the reason of a rejection")
 async def test_a_broken_budget_refuses_the_whole_file_and_says_the_rate(door: Door):
     batch_id = await door.take_in(as_csv(rows(20, bad=3, prefix="E")))
     batch = (await door.client.get(f"/v1/batches/{batch_id}")).json()
@@ -108,8 +108,8 @@ async def test_errors_within_the_budget_are_warnings_and_can_be_fetched(door: Do
     assert [error["row"] for error in one["items"]] == [19, 19], "a row is never cut in two"
 
 
-@pytest.mark.acceptance("1.30")
-@pytest.mark.acceptance("S.08")
+@pytest.mark.acceptance("1.30", part="the file behind Download All CSV")
+@pytest.mark.acceptance("S.08", part="the columns of the error report")
 async def test_the_error_report_is_csv_that_no_spreadsheet_runs(door: Door):
     bad = [row("G-1", price="=1+1"), row("G-2", service="@SUM(A1)"), row("G-3", price="＝cmd"), row("G-4")]
     batch_id = await door.take_in(as_csv(bad), error_threshold_percent=100)
@@ -127,7 +127,7 @@ async def test_the_error_report_is_csv_that_no_spreadsheet_runs(door: Door):
     assert (await door.client.get(f"/batches/{batch_id}/errors.csv")).content == answer.content
 
 
-@pytest.mark.acceptance("S.05")
+@pytest.mark.acceptance("S.05", part="pages of batches")
 async def test_batches_come_in_pages_newest_first(own_door: Door):
     ids = [await own_door.take_in(as_csv(rows(1, prefix=f"P{n}"))) for n in range(5)]
     seen: list[str] = []
@@ -191,7 +191,7 @@ async def test_a_file_that_cannot_be_taken_is_refused_and_nothing_is_written(doo
     assert problem["fix"]
 
 
-@pytest.mark.acceptance("S.08")
+@pytest.mark.acceptance("S.08", part="the size limit")
 @pytest.mark.parametrize("as_form", [False, True], ids=["bare", "form"])
 @pytest.mark.parametrize("says_length", [True, False], ids=["announced", "chunked"])
 async def test_a_file_over_the_limit_is_refused_with_413(database_url, tmp_path, as_form, says_length):

@@ -29,7 +29,7 @@ async def test_ready_when_every_dependency_is_well_and_says_how_fast(door: Door)
     assert all(check["ok"] and check["ms"] >= 0 for check in body["checks"].values())
 
 
-@pytest.mark.acceptance("X24")
+@pytest.mark.acceptance("X24", part="readiness covers NATS")
 @pytest.mark.acceptance("4.09")
 async def test_nats_belongs_to_being_ready(database_url: str, tmp_path: Path):
     broken: list[Exception] = []
@@ -83,7 +83,7 @@ async def test_without_postgres_it_is_alive_not_ready_and_answers_503_until_post
         server.stop()
 
 
-@pytest.mark.acceptance("S.04")
+@pytest.mark.acceptance("S.04", part="the limit of a readiness probe")
 async def test_a_check_that_hangs_is_cut_off_and_not_started_twice():
     begun, forever = [], asyncio.Event()
 

@@ -7,7 +7,7 @@ pytestmark = pytest.mark.postgres
 UNKNOWN = "00000000-0000-8000-8000-000000000000"
 
 
-@pytest.mark.acceptance("S.05")
+@pytest.mark.acceptance("S.05", part="pages of jobs")
 async def test_jobs_are_listed_by_batch_state_and_stage_in_pages(door: Door):
     batch_id = await door.take_in(as_csv(rows(7, prefix="LIST")))
     ids = await door.job_ids(batch_id)
@@ -83,7 +83,7 @@ async def test_a_job_is_cancelled_with_a_reason_and_stays_so(door: Door):
     assert (job["status"], job["timeline"][-1]["code"]) == ("cancelled", "ordered_twice")
 
 
-@pytest.mark.acceptance("S.05")
+@pytest.mark.acceptance("S.05", part="409 when a command comes too late")
 async def test_a_command_against_the_rules_is_a_problem_with_its_code(door: Door):
     batch_id = await door.take_in(as_csv(rows(2, prefix="RULES")))
     cancelled, escalated = await door.job_ids(batch_id)

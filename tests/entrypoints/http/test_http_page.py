@@ -100,7 +100,7 @@ async def test_a_rejected_file_says_so_without_colour_alone(door: Door):
     assert "Nothing was admitted" in text
 
 
-@pytest.mark.acceptance("S.08")
+@pytest.mark.acceptance("S.08", part="a duplicate shows the first batch, and can be imported anyway")
 async def test_the_form_uploads_without_scripts_and_a_duplicate_shows_the_first_batch(door: Door):
     file = {"file": ("form.csv", as_csv(rows(3, prefix="FORM")), "text/csv")}
     sent = await door.client.post("/batches", files=file, data={"error_threshold_percent": ""}, headers=HTML)
@@ -135,6 +135,26 @@ async def test_an_escalation_is_resumed_by_its_button(door: Door):
     assert (answer.status_code, answer.headers["location"]) == (303, f"/?batch={batch_id}#escalations")
     await door.project()
     assert action not in (await door.client.get("/", headers=HTML)).text
+
+
+@pytest.mark.acceptance("1.24")
+@pytest.mark.acceptance("1.25", part="idle, processing, success, error as states of the page")
+async def test_without_scripts_the_page_asks_every_two_seconds_while_something_is_on_its_way(own_door: Door):
+    refresh = '<noscript><meta http-equiv="refresh" content="2"></noscript>'
+    empty = (await own_door.client.get("/", headers=HTML)).text
+    assert 'data-state="idle"' in empty
+    assert refresh not in empty
+    sent = await own_door.upload(as_csv(rows(4, bad=4)))
+    await own_door.project()
+    taken = (await own_door.client.get("/", headers=HTML)).text
+    assert refresh in taken
+    assert 'class="message processing"' in taken
+    await asyncio.to_thread(own_door.app.admit, sent.json()["batch_id"])
+    await own_door.project()
+    ended = (await own_door.client.get("/", headers=HTML)).text
+    assert 'class="message error"' in ended
+    assert refresh not in ended
+    assert "const POLL_MS = 2000;" in (HERE / "live.js").read_text()
 
 
 async def test_names_of_files_are_escaped(door: Door):
@@ -181,7 +201,7 @@ async def messages(lines: AsyncIterator[str]) -> AsyncIterator[dict[str, str]]:
         message[name] = f"{message[name]}\n{value}" if name in message else value
 
 
-@pytest.mark.acceptance("2.31")
+@pytest.mark.acceptance("2.31", part="changes are pushed to the page")
 async def test_the_stream_sends_what_changed_with_the_position_of_the_ledger_as_id(own_door: Door):
     door = own_door
     batch_id = await door.take_in(as_csv(rows(3, prefix="LIVE")))

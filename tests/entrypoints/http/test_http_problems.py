@@ -112,8 +112,8 @@ async def test_the_type_of_every_problem_resolves(door: Door):
 
 
 @pytest.mark.postgres
-@pytest.mark.acceptance("S.10")
-@pytest.mark.acceptance("1.11")
+@pytest.mark.acceptance("S.10", part="no personal data in answers and logs of the HTTP door")
+@pytest.mark.acceptance("1.11", part="no personal data in what the views show")
 async def test_no_person_shows_anywhere(own_door: Door, capfd: pytest.CaptureFixture[str]):
     """The canary's name, phone and e-mail stand in good rows, refused rows, a job before a person, and nowhere here."""
     bad = [row("BAD-1", phone="7700 900461 (Zenobia)"), row("BAD-2", email="zenobia at canary.example")]

@@ -16,7 +16,7 @@ from dispatch.entrypoints.settings import Settings
 pytestmark = pytest.mark.postgres
 
 
-@pytest.mark.acceptance("4.17")
+@pytest.mark.acceptance("4.17", part="streams end")
 async def test_a_live_stream_ends_with_bye_and_the_server_stops_at_once(database_url: str, tmp_path: Path):
     async with open_door(database_url, tmp_path) as door, door.client.stream("GET", "/live") as stream:
         lines = stream.aiter_lines()
@@ -29,7 +29,7 @@ async def test_a_live_stream_ends_with_bye_and_the_server_stops_at_once(database
         assert time.monotonic() - began < 2
 
 
-@pytest.mark.acceptance("4.17")
+@pytest.mark.acceptance("4.17", part="requests are finished")
 async def test_an_upload_under_way_is_finished_while_the_server_drains(database_url: str, tmp_path: Path):
     async with open_door(database_url, tmp_path) as door:
         content, half_sent, go_on = as_csv(rows(2_000)), asyncio.Event(), asyncio.Event()
