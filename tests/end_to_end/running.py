@@ -64,7 +64,7 @@ class Up:
     def kill_all(self) -> None:
         """kill -9 the supervisor itself: everything it started must end by itself."""
         self.process.kill()
-        self.process.wait()
+        self.process.communicate()
 
     def stop(self) -> tuple[int, str, float]:
         """Ctrl-C; answers exit code, output, and how many seconds the stop took."""

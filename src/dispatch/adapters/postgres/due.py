@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.postgres.pool import transaction
 from dispatch.application.ports.queries import DueJob
 
 LEASE = timedelta(seconds=30)
@@ -42,13 +43,16 @@ class DueSheet:
 
     def prepare(self) -> None:
         """Create the table of leases where it is missing."""
-        with self._pool.connection() as connection:
+        with transaction(self._pool) as connection:
             connection.execute(TABLE)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:
-        """Retries that are due at these stages; with `stale`, also running jobs that have not moved for a minute."""
+        """Retries that are due at these stages; with `stale`, also running jobs that have not moved for a minute.
+
+        Raises LedgerUnavailable; asking again is safe.
+        """
         asked = {"stages": list(stages), "stale": stale, "limit": limit, "lease": LEASE}
-        with self._pool.connection() as connection:
+        with transaction(self._pool) as connection:
             rows = connection.execute(SWEEP, asked).fetchall()
             connection.execute(FORGET)
         return [DueJob(job_id, stage) for job_id, stage in rows]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.postgres.pool import transaction
+
 CLAIM = """
 INSERT INTO intake.natural_keys (profile, natural_key, batch_id, row_number)
 SELECT %s, asked.natural_key, %s, asked.row_number
@@ -28,7 +30,7 @@ class PostgresNaturalKeys:
 
     def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]]) -> set[int]:
         numbers, keys = [row for row, _ in rows], [key for _, key in rows]
-        with self._pool.connection() as connection, connection.transaction():
+        with transaction(self._pool) as connection:
             connection.execute(CLAIM, (profile, batch_id, keys, numbers))
             others = connection.execute(OWNED_BY_OTHERS, (keys, numbers, profile, batch_id))
             return {int(row) for (row,) in others}

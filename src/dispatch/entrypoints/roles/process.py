@@ -1,11 +1,14 @@
 """One process that plays some roles: connects, runs them, stops them in good order."""
 
 import asyncio
-import ctypes
+import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from multiprocessing.connection import wait
 from pathlib import Path
 
 import structlog
@@ -24,8 +27,6 @@ log = structlog.get_logger(__name__)
 SWITCH_INTERVAL_S = 5e-5
 """With the default 5 ms a thread that waits for a socket waits for the encoder of another as well."""
 
-_PR_SET_PDEATHSIG = 1
-
 
 def run_process(
     roles: Sequence[str],
@@ -37,13 +38,23 @@ def run_process(
     """Play these roles until SIGTERM or SIGINT. Raises what stops a role."""
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
-    uvloop.run(_play(roles, settings, on_ready))
+    try:
+        uvloop.run(_play(roles, settings, on_ready))
+    except Exception:
+        log.exception("process.crashed")
+        raise
 
 
 def die_with_parent() -> None:
-    """Ask the kernel (Linux) to stop this process when its parent is gone."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    """End this process at once when the supervisor that started it is gone: its servers are gone as well then."""
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
+        threading.Thread(target=_die_after, args=(supervisor.sentinel,), name="die-with-parent", daemon=True).start()
+
+
+def _die_after(sentinel: int) -> None:
+    wait([sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 async def _play(roles: Sequence[str], settings: Settings, on_ready: Callable[[str, str], None]) -> None:

@@ -3,9 +3,9 @@
 import asyncio
 
 import structlog
-from sqlalchemy.exc import OperationalError
 
 from dispatch.application.ports.ledger import LedgerUnavailable
+from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.roles.context import RoleContext, either
 
 log = structlog.get_logger(__name__)
@@ -20,6 +20,6 @@ async def run(context: RoleContext) -> None:
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
-        except (LedgerUnavailable, OperationalError) as accident:
+        except (LedgerUnavailable, ViewsUnavailable) as accident:
             log.warning("timers.interrupted", accident=type(accident).__name__)
         await either(context.stop, context.stop, TICK_S)
