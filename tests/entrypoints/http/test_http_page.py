@@ -236,7 +236,8 @@ async def test_a_tab_that_fell_behind_nowhere_is_sent_nothing_anew(own_door: Doo
 async def test_there_is_room_for_so_many_streams(own_door: Door, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(live, "STREAMS_MAX", 1)
     async with own_door.client.stream("GET", "/live") as stream:
-        await anext(stream.aiter_lines())
+        lines = stream.aiter_lines()  # Held: a generator that nobody holds closes its stream.
+        await anext(lines)
         refused = await own_door.client.get("/live")
         assert_problem(refused, 429, "too_many_streams")
         assert refused.headers["retry-after"] == "30"
