@@ -40,12 +40,11 @@ class Projector:
             cursor.execute(POSITIONS)
             known = dict(cursor.execute("SELECT view, version FROM ops.positions").fetchall())
             missing = [view for name, view in self._views.items() if name not in known]
-            if missing:
-                drop_derived(cursor)
-                for view in missing:
-                    create_tables(cursor, view)
-                    cursor.execute("INSERT INTO ops.positions VALUES (%s, %s, 0)", (view.name, view.version))
-                create_derived(cursor)
+            drop_derived(cursor)  # Made again at each start: they hold nothing, and their text may be a newer one.
+            for view in missing:
+                create_tables(cursor, view)
+                cursor.execute("INSERT INTO ops.positions VALUES (%s, %s, 0)", (view.name, view.version))
+            create_derived(cursor)
         return [name for name, view in self._views.items() if known.get(name, view.version) != view.version]
 
     def step(self, limit: int = EVENTS_PER_STEP) -> int:

@@ -12,6 +12,7 @@ from dispatch.domain.events import Event
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why events are recorded: the command that asked, the batch or request it belongs to, and who acted.
 
+    Events of a job carry the id of its batch in `correlation_id`: views count by it.
     A retry of the same append carries the same `command_id`: the ledger finds its own earlier write by it.
     """
 

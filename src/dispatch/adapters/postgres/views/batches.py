@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dispatch.adapters.postgres.views.view import Cursor, View
+from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.batch.events import (
     BatchAdmitted,
@@ -121,7 +121,7 @@ class BatchesView(View):
     def project(self, cursor: Cursor, recorded: Sequence[Recorded]) -> None:
         counts: dict[str, Counter[str]] = {}
         for record in recorded:
-            event, batch_id = record.event, record.correlation_id
+            event, batch_id = record.event, batch_of(record)
             match event:
                 case JobDelivered():
                     counts.setdefault(batch_id, Counter())["delivered"] += 1

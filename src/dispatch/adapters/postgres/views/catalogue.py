@@ -1,5 +1,9 @@
 """Every view that the projector keeps, and the SQL views derived from them."""
 
+from contextlib import suppress
+
+from psycopg.errors import UndefinedColumn, UndefinedTable
+
 from dispatch.adapters.postgres.views import pipeline_health
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
@@ -22,6 +26,10 @@ def drop_derived(cursor: Cursor) -> None:
 
 
 def create_derived(cursor: Cursor) -> None:
-    """Create the SQL views over the tables as they are now."""
+    """Create the SQL views over the tables as they are now.
+
+    One that needs a table of a newer shape is left out: the rebuild of that table creates it.
+    """
     for statement in DERIVED.values():
-        cursor.execute(statement)
+        with suppress(UndefinedColumn, UndefinedTable), cursor.connection.transaction():
+            cursor.execute(statement)

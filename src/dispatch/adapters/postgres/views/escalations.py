@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dispatch.adapters.postgres.views.view import Cursor, View
+from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.job.events import JobCancelled, JobEscalated, JobResumed
 
@@ -54,7 +54,7 @@ class EscalationsView(View):
         for record in recorded:
             match record.event:
                 case JobEscalated(job_id=job_id, stage=stage, reason=reason, at=at):
-                    waiting.append((job_id, record.position, record.correlation_id, stage, reason, at))
+                    waiting.append((job_id, record.position, batch_of(record), stage, reason, at))
                 case JobResumed(job_id=job_id, at=at):
                     waiting = self._escalate(cursor, waiting)
                     cursor.execute(self.sql(RESOLVE), (at, "resumed", job_id))

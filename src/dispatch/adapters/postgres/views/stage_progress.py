@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from dispatch.adapters.postgres.views.view import Cursor, View
+from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.job.events import (
     JobBlocked,
@@ -54,7 +54,7 @@ class StageProgressView(View):
     def project(self, cursor: Cursor, recorded: Sequence[Recorded]) -> None:
         counts: Counter[tuple[str, str, str]] = Counter()
         for record in recorded:
-            batch = record.correlation_id
+            batch = batch_of(record)
             match record.event:
                 case JobOpened(route=route):
                     counts[batch, route[0], "entered"] += 1

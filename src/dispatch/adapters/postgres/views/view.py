@@ -9,6 +9,13 @@ from dispatch.application.ports.ledger import Recorded
 
 Cursor: TypeAlias = psycopg.Cursor[Any]
 
+NO_BATCH = "00000000-0000-0000-0000-000000000000"
+
+
+def batch_of(record: Recorded) -> str:
+    """The batch that an event belongs to; the nil UUID for one that was recorded without: no event stops a view."""
+    return record.correlation_id or NO_BATCH
+
 
 class View:
     """A read model. `{schema}` in its SQL stands for the schema that it lives or is rebuilt in.

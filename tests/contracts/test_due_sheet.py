@@ -1,0 +1,126 @@
+"""The sheet of what is due: each due job is handed out once, again when it was not driven on, never too early."""
+
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+from psycopg_pool import ConnectionPool
+
+import examples
+from dispatch.adapters.postgres.due import DueSheet
+from dispatch.adapters.postgres.projector import Projector
+from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.queries import DueJob
+from ledgers import cause, new_id, opened_ledger
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.acceptance("X20", part="a job that nobody drives on is handed out again"),
+]
+STAGES = ["verify", "dispatch"]
+AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def ledger(database_url):
+    with opened_ledger(database_url) as ledger:
+        yield ledger
+
+
+@pytest.fixture
+def sheet(database_url, ledger):
+    projector = Projector(database_url, ledger)
+    projector.prepare()
+    projector.close()
+    with ConnectionPool(database_url, min_size=1, max_size=2) as pool:
+        sheet = DueSheet(pool)
+        sheet.prepare()
+        yield sheet
+
+
+@pytest.fixture
+def given(database_url, ledger):
+    """Records a job's events at some time from now and projects them; answers its id."""
+
+    def record(*events, job_id=""):
+        job_id = job_id or new_id()
+        version = ledger.load(job_id).version
+        ledger.append([Append(job_id, version, [replace(event, job_id=job_id) for event in events], cause())])
+        projector = Projector(database_url, ledger)
+        projector.step()
+        projector.close()
+        return job_id
+
+    return record
+
+
+def at(event, ago):
+    return replace(event, at=datetime.now(UTC) - ago)
+
+
+def retry(due_in):
+    return replace(examples.retry_scheduled, due_at=datetime.now(UTC) + due_in)
+
+
+def test_a_retry_is_due_at_its_time_and_handed_out_once(sheet, given):
+    due = given(examples.opened, examples.failed, retry(-AN_HOUR))
+    given(examples.opened, examples.failed, retry(AN_HOUR))
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+    assert sheet.sweep(STAGES, stale=False) == []
+    assert sheet.sweep(STAGES, stale=True) == []
+
+
+def test_the_longest_overdue_come_first_and_the_rest_next_time(sheet, given):
+    later, sooner = (given(examples.opened, examples.failed, retry(-hours * AN_HOUR)) for hours in (1, 2))
+    assert sheet.sweep(STAGES, stale=False, limit=1) == [DueJob(sooner, "verify")]
+    assert sheet.sweep(STAGES, stale=False, limit=2) == [DueJob(later, "verify")]
+
+
+def test_only_for_the_stages_that_were_asked(sheet, given):
+    due = given(examples.opened, examples.failed, retry(-AN_HOUR))
+    assert sheet.sweep(["dispatch"], stale=False) == []
+    assert sheet.sweep(["verify"], stale=False) == [DueJob(due, "verify")]
+
+
+def test_a_new_due_time_is_a_new_lease(sheet, given):
+    due = given(examples.opened, examples.failed, retry(-AN_HOUR))
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+    given(replace(examples.failed, attempt=2), retry(-AN_HOUR / 2), job_id=due)
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+
+
+def test_a_lease_runs_out(sheet, given, database_url):
+    due = given(examples.opened, examples.failed, retry(-AN_HOUR))
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("UPDATE ops.due_leases SET leased_until = now() - interval '1 second'")
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+
+
+def test_losing_the_leases_costs_a_repetition(sheet, given, database_url):
+    due = given(examples.opened, examples.failed, retry(-AN_HOUR))
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("TRUNCATE ops.due_leases")  # As after a crash: the table is unlogged.
+    sheet.prepare()
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(due, "verify")]
+
+
+def test_a_running_job_that_has_not_moved_for_a_minute_is_stale(sheet, given):
+    stuck = given(at(examples.opened, timedelta(seconds=61)))
+    given(at(examples.opened, timedelta(seconds=30)))
+    assert sheet.sweep(STAGES, stale=False) == []
+    assert sheet.sweep(STAGES, stale=True) == [DueJob(stuck, "verify")]
+
+
+def test_a_job_that_was_started_and_then_forgotten_is_stale(sheet, given):
+    """A worker that died between noting the attempt and its answer (message "SENDING" for ever)."""
+    stuck = given(at(examples.opened, AN_HOUR), at(examples.completed, AN_HOUR), at(examples.started, AN_HOUR))
+    assert sheet.sweep(STAGES, stale=True) == [DueJob(stuck, "dispatch")]
+
+
+@pytest.mark.parametrize("end", [examples.escalated, examples.blocked, examples.delivered, examples.cancelled])
+def test_who_has_ended_or_is_before_a_person_is_never_due(sheet, given, end):
+    given(at(examples.opened, AN_HOUR), at(examples.failed, AN_HOUR), at(end, AN_HOUR))
+    assert sheet.sweep(STAGES, stale=True) == []

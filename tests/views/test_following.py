@@ -1,0 +1,149 @@
+"""The projector: each event counts once, wherever it was stopped, however many of them there are (promise R7)."""
+
+import threading
+
+import psycopg
+import pytest
+from following import catch_up, checksums, counts
+
+from dispatch.adapters.ledger.memory import MemoryLedger
+from dispatch.adapters.postgres.projector import Projector
+from dispatch.adapters.postgres.views.catalogue import VIEWS
+from dispatch.adapters.postgres.views.jobs import JobsView
+from dispatch.application.ports.ledger import LedgerUnavailable
+from histories import World
+from ledgers import new_id, start
+
+pytestmark = pytest.mark.postgres
+
+
+def recorded_history(ledger, seed=1):
+    world = World(ledger, seed)
+    for _ in world.history(batches=3, steps=240):
+        pass
+    return world
+
+
+def test_the_history_of_these_tests_reaches_every_table(ledger, projector, database_url):
+    recorded_history(ledger)
+    catch_up(projector)
+    assert all(counts(database_url).values()), counts(database_url)
+    kinds = {type(record.event).__name__ for record in ledger.read(0, 10_000)}
+    assert {"JobDelivered", "JobBlocked", "JobCancelled", "JobEscalated", "JobResumed", "RetryScheduled"} <= kinds
+
+
+@pytest.mark.parametrize("limit", [1, 7])
+def test_the_rows_are_the_same_wherever_the_steps_are_cut(ledger, projector, database_url, limit):
+    recorded_history(ledger)
+    catch_up(projector)
+    whole = checksums(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    projector.prepare()
+    catch_up(projector, limit)
+    assert checksums(database_url) == whole
+
+
+def test_projecting_again_changes_nothing(ledger, projector, database_url, queries):
+    recorded_history(ledger)
+    catch_up(projector)
+    once, positions = checksums(database_url), queries.positions()
+    catch_up(projector)
+    again = Projector(database_url, ledger)
+    assert again.prepare() == []
+    catch_up(again)
+    again.close()
+    assert checksums(database_url) == once
+    assert queries.positions() == positions
+    assert {row.position for row in positions} == {ledger.head()}
+    assert {row.view for row in positions} == set(VIEWS)
+
+
+def test_a_projector_that_dies_in_a_step_leaves_no_trace_of_it(ledger, projector, database_url):
+    recorded_history(ledger)
+    projector.step(50)
+    before = checksums(database_url)
+    dying = Projector(database_url, ledger, {**VIEWS, "jobs": DyingJobs})
+    with pytest.raises(ZeroDivisionError):
+        dying.step(50)
+    dying.close()
+    assert checksums(database_url) == before
+    catch_up(projector)
+    assert sum(counts(database_url).values()) > 0
+
+
+class DyingJobs(JobsView):
+    """Writes its rows, then fails."""
+
+    def project(self, cursor, recorded):
+        super().project(cursor, recorded)
+        raise ZeroDivisionError
+
+
+def test_two_projectors_at_once_project_each_event_once(ledger, projector, database_url):
+    recorded_history(ledger)
+    catch_up(projector)
+    alone = checksums(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    both, steps = [Projector(database_url, ledger) for _ in range(2)], []
+
+    def follow(one):
+        one.prepare()
+        while count := one.step(5):
+            steps.append(count)
+        one.close()
+
+    threads = [threading.Thread(target=follow, args=(one,)) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert checksums(database_url) == alone
+    assert sum(steps) == len(ledger.read(0, 10_000))
+
+
+def test_the_views_follow_any_form_of_the_ledger(database_url, projector, ledger):
+    """What Postgres makes of a history is what the memory ledger makes of it: the same rows, by the same seed."""
+    recorded_history(ledger, seed=5)
+    catch_up(projector)
+    on_postgres = checksums(database_url)
+    memory = MemoryLedger()
+    recorded_history(memory, seed=5)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    following = Projector(database_url, memory)
+    following.prepare()
+    catch_up(following)
+    following.close()
+    assert checksums(database_url) == on_postgres
+
+
+def test_a_view_whose_version_rose_is_told_to_be_rebuilt(ledger, projector, database_url):
+    newer = type("JobsView", (JobsView,), {"version": JobsView.version + 1})
+    later = Projector(database_url, ledger, {**VIEWS, "jobs": newer})
+    assert later.prepare() == ["jobs"]
+    later.close()
+    assert projector.prepare() == []
+
+
+def test_a_view_that_is_new_begins_at_the_beginning(ledger, projector, database_url):
+    recorded_history(ledger)
+    catch_up(projector)
+    complete = checksums(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP VIEW ops.v_escalations, ops.v_pipeline_health; DROP TABLE ops.escalations")
+        connection.execute("DELETE FROM ops.positions WHERE view = 'escalations'")
+    assert projector.prepare() == []
+    catch_up(projector, 50)
+    assert checksums(database_url) == complete, "the others count nothing twice while the new one catches up"
+
+
+def test_a_lost_connection_is_told_as_such_and_the_next_step_goes_on(ledger, projector, database_url):
+    ledger.append([start(new_id())])
+    backend = projector.connection().info.backend_pid
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("SELECT pg_terminate_backend(%s, 5000)", (backend,))
+    with pytest.raises(LedgerUnavailable):
+        projector.step()
+    assert projector.step() == 1
