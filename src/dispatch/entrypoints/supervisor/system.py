@@ -5,20 +5,24 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
 from dispatch.adapters.embedded.errors import EmbeddedServerError
 from dispatch.adapters.embedded.servers import EmbeddedServers
-from dispatch.entrypoints.bootstrap import App, open_app
 from dispatch.entrypoints.settings import Settings, read_runtime
 from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
 from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.runtime import runtime_note
+
+if TYPE_CHECKING:  # Imported while the servers start.
+    from dispatch.entrypoints.bootstrap import App
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +57,7 @@ class System:
         self._open.close()
 
     @property
-    def app(self) -> App:
+    def app(self) -> "App":
         """The use cases, for the supervisor's own commands and queries."""
         return self._app
 
@@ -67,11 +71,16 @@ class System:
         data.mkdir(parents=True, exist_ok=True)
         (data / MARKER).touch()
         self._children.warm_up()
-        self._use_servers()
+        self._say("starting Postgres and NATS")
+        with ThreadPoolExecutor(1, "servers") as aside:
+            starting = aside.submit(self._use_servers)
+            from dispatch.entrypoints.bootstrap import open_app  # Half a second, well spent while the servers start.
+
+            starting.result()
         self._took("servers", started)
         if not (self.settings.contact_finder_url and self.settings.email_verifier_url and self.settings.notifier_url):
             self._use_simulator()
-        self._app = open_app(self.settings)
+        self._app: App = open_app(self.settings)
         self._open.callback(self._app.close)
         migrating = time.perf_counter()
         self._app.migrate()
@@ -84,7 +93,6 @@ class System:
         settings = self.settings
         if settings.database_url and settings.nats_url:
             return
-        self._say("starting Postgres and NATS")
         try:
             servers = self._open.enter_context(EmbeddedServers(settings.data))
         except EmbeddedServerError as error:
