@@ -1,0 +1,59 @@
+"""Providers for tests: they implement the ports, answer what they are told, and remember what they were asked."""
+
+import asyncio
+
+from dispatch.application.ports.providers import FoundContact, Message, Providers, ReceiptStatus, Verdict
+
+
+class Told:
+    """Answers from a table by what was asked, else with a default; an exception in the table is raised."""
+
+    def __init__(self, default):
+        self.answers, self.default, self.asked = {}, default, []
+        self.in_flight = self.in_flight_max = 0
+
+    async def answer(self, question, key):
+        self.asked.append(question)
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight_max, self.in_flight)
+        await asyncio.sleep(0)  # Others come in between, as over a network.
+        self.in_flight -= 1
+        answer = self.answers.get(key, self.default)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class Finder(Told):
+    """ContactFinder, by reference."""
+
+    async def find(self, reference, name, postcode, email, phone):
+        return await self.answer((reference, name, postcode, email, phone), reference)
+
+
+class Verifier(Told):
+    """EmailVerifier, by address."""
+
+    async def verdict(self, email):
+        return await self.answer(email, email)
+
+
+class Messenger(Told):
+    """Notifier, by idempotency key (of a message) or message id (of a receipt); what it sent, once per key."""
+
+    def __init__(self):
+        super().__init__(ReceiptStatus.DELIVERED)
+        self.sent: dict[str, Message] = {}
+
+    async def send(self, message):
+        self.sent.setdefault(message.idempotency_key, message)
+        await self.answer(message, message.idempotency_key)
+        return f"m-{message.idempotency_key}"
+
+    async def receipt(self, message_id):
+        return await self.answer(message_id, message_id)
+
+
+def providers():
+    """All three, friendly until told otherwise."""
+    return Providers(Finder(FoundContact(source="finder")), Verifier(Verdict.VALID), Messenger())
