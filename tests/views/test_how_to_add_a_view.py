@@ -6,6 +6,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from following import catch_up
 
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.rebuild import rebuild
@@ -13,7 +14,6 @@ from dispatch.adapters.postgres.views import catalogue
 from dispatch.application.ports.ledger import Append, Cause
 from dispatch.domain.job.events import JobBlocked
 from examples import NOON
-from views.following import catch_up
 
 pytestmark = pytest.mark.postgres
 
