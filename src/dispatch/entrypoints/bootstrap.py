@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from random import SystemRandom
 
 import psycopg
@@ -29,6 +30,9 @@ from dispatch.adapters.providers.contact_finder import HttpContactFinder
 from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
 from dispatch.adapters.providers.http import build_client
 from dispatch.adapters.providers.notifier import HttpNotifier
+from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
+from dispatch.adapters.seal.keys import SealKey
+from dispatch.adapters.seal.sealer import Sealer
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.intake.admit import AdmitBatch
@@ -61,6 +65,7 @@ class App:
     close_batches: CloseBatches
     due: DueSheet
     projector: Projector
+    sealer: Sealer
     checks: Mapping[str, Callable[[], str]]
     """What must be well for work to be taken; each answers a word or raises."""
     _engine: Engine
@@ -86,6 +91,7 @@ class App:
         """Close every connection."""
         self.ledger.close()
         self.projector.close()
+        self.sealer.close()
         self._pool.close()
         self._engine.dispose()
 
@@ -109,6 +115,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
 
+    exports = CheckpointFolder(settings.data / "checkpoints")
+    key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
+    seal_key = SealKey(key_file, exports.path / ROTATIONS, settings.seal_origin)
+
     def check_migrations() -> str:
         reached, needed = current_revision(url), newest_revision()
         if reached != needed:
@@ -130,6 +140,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         close_batches=CloseBatches(ledger, queries, utc_now),
         due=DueSheet(pool),
         projector=Projector(url, ledger),
+        sealer=Sealer(url, seal_key, exports),
         checks={"postgres": check_postgres, "migrations": check_migrations},
         _engine=engine,
         _pool=pool,

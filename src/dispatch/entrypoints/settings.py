@@ -48,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Error budget of a batch that names none."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    seal_key_file: str = ""
+    """Private key that signs checkpoints; empty: `seal.key` in the data folder, made on the first start."""
+    seal_origin: str = ""
+    """Name of the ledger in its checkpoints, without spaces; empty: the one in the key file, or a new one."""
+    checkpoint_every_s: float = 60.0
+    """So often a signed checkpoint is copied out of the database, into the data folder."""
     shutdown_grace_s: float = 15.0
     """A stop takes no longer than this."""
     log_level: str = "info"

@@ -1,4 +1,4 @@
-"""Leadership by advisory lock: one active relay, and standbys that take over when its connection is gone."""
+"""Leadership by advisory lock: one active relay or sealer, and standbys for when its connection is gone."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-KEYS = {"relay": 7235441202855961451}
+KEYS = {"relay": 7235441202855961451, "sealer": 7235441202855961452}
 ASK_EVERY_S = 1.0
 CHECK_EVERY_S = 2.0
 

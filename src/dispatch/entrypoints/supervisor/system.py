@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ from dispatch.adapters.embedded.servers import EmbeddedServers
 from dispatch.entrypoints.settings import Settings, read_runtime
 from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
 from dispatch.entrypoints.supervisor.failures import CannotStart
+from dispatch.entrypoints.supervisor.keeper import Keeper
 from dispatch.entrypoints.supervisor.runtime import runtime_note
 
 if TYPE_CHECKING:  # Imported while the servers start.
@@ -41,6 +41,7 @@ class System:
         self._scenario, self._say = scenario, say
         self._open = ExitStack()
         self._children = Children()
+        self._servers: EmbeddedServers | None = None
         self.url = ""
         self.simulator_url = ""
         self.took_s: dict[str, float] = {}
@@ -63,7 +64,8 @@ class System:
 
     def pids(self) -> dict[str, int]:
         """The processes by name."""
-        return self._children.pids()
+        servers = {server.name.lower(): server.pid for server in self._servers.each} if self._servers else {}
+        return self._children.pids() | servers
 
     def _start(self) -> None:
         started = time.perf_counter()
@@ -94,7 +96,7 @@ class System:
         if settings.database_url and settings.nats_url:
             return
         try:
-            servers = self._open.enter_context(EmbeddedServers(settings.data))
+            servers = self._servers = self._open.enter_context(EmbeddedServers(settings.data))
         except EmbeddedServerError as error:
             what, _, fix = str(error).partition(": ")
             raise CannotStart("server_cannot_start", what, str(settings.data), fix or what) from error
@@ -119,7 +121,7 @@ class System:
     def _start_roles(self) -> None:
         self._say("starting the workers")
         settings, logs = self.settings, self.settings.data / "logs"
-        groups = {"api": ("api",), "relay": ("relay", "timers"), "projector": ("projector",)}
+        groups = {"api": ("api",), "relay": ("relay", "timers", "sealer"), "projector": ("projector",)}
         groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
         self._open.callback(self._children.stop_all, settings.shutdown_grace_s)
         for name, roles in groups.items():
@@ -132,7 +134,7 @@ class System:
         except TimeoutError as error:
             fix = "read what they say there"
             raise CannotStart("roles_not_ready", str(error), str(logs), fix) from error
-        self._keep_running()
+        self._open.enter_context(Keeper(self._children, self._servers))
         note = {
             "database_url": settings.database_url,
             "nats_url": settings.nats_url,
@@ -142,22 +144,9 @@ class System:
             "api_url": self.url,
             "simulator_url": self.simulator_url,
             "pid": os.getpid(),
-            "pids": self._children.pids(),
+            "pids": self.pids(),
         }
         self._open.enter_context(runtime_note(settings.data, note))
-
-    def _keep_running(self) -> None:
-        """From now on a thread starts again whoever dies, until everything is stopped."""
-        over = threading.Event()
-
-        def keep() -> None:
-            while not over.wait(0.1):
-                self._children.pump()
-
-        keeper = threading.Thread(target=keep, name="keeper", daemon=True)
-        keeper.start()
-        self._open.callback(keeper.join)
-        self._open.callback(over.set)
 
     def _took(self, what: str, since: float) -> None:
         self.took_s[what] = time.perf_counter() - since

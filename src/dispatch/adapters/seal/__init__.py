@@ -1,0 +1,1 @@
+"""Evidence against tampering: the ledger's Merkle tree, its signed checkpoints, and what proves them."""

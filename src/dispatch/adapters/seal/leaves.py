@@ -1,0 +1,119 @@
+"""The canonical bytes of stored events, hashed as they come from Postgres: nothing is decoded (docs/ledger_format.md).
+
+A row of binary COPY is a field count and then, for each field, its length and its bytes: unambiguous, and byte-stable
+across versions of Postgres (PostgreSQL documentation, COPY, "Binary Format").
+"""
+
+import struct
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from dispatch.application.ports.evidence import Entry
+
+FORMAT = b"\x01"
+"""The version of the canonical bytes; they begin with it."""
+FIELDS = (
+    "notification_id, originator_id, originator_version, topic, recorded_at, actor, correlation_id, causation_id, state"
+)
+BEFORE_ALL = -(1 << 63) - 1
+"""Before every position that the column can hold: whoever forges events may choose one below 1."""
+LEAF = b"\x00" + FORMAT  # RFC 9162 puts the zero before every entry.
+
+_SIGNATURE = b"PGCOPY\n\xff\r\n\0"
+_HEADER_BYTES = len(_SIGNATURE) + 8
+_TRAILER = b"\xff\xff"
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+_PLACE = struct.Struct(">hiqi16siq").unpack_from
+_LENGTH = struct.Struct(">i").unpack_from
+_NUMBER = struct.Struct(">q").unpack_from
+_FIELDS_EACH = 9
+
+
+def read_rows(
+    connection: psycopg.Connection[Any], after: int, *, through: int | None = None, limit: int | None = None
+) -> Iterator[bytes]:
+    """The stored rows behind a position, in order, in one snapshot. Raises psycopg.Error."""
+    where = f"notification_id >= {int(after) + 1}" + (
+        "" if through is None else f" AND notification_id <= {int(through)}"
+    )
+    most = "" if limit is None else f" LIMIT {int(limit)}"
+    query = f"SELECT {FIELDS} FROM ledger.stored_events WHERE {where} ORDER BY notification_id{most}"  # noqa: S608 - numbers
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
+        rows = iter(copy)  # libpq answers one row at a time.
+        first = bytes(next(rows, b""))
+        if not first.startswith(_SIGNATURE):
+            raise psycopg.DataError("Postgres did not answer in binary COPY format")
+        row = first[_HEADER_BYTES:]
+        while row != _TRAILER:
+            if row:
+                yield row
+            row = bytes(next(rows, _TRAILER))
+        if next(rows, None) is not None:
+            raise psycopg.DataError("Postgres answered more after the end")
+
+
+def hash_row(row: bytes) -> bytes:
+    """The leaf hash of a stored row."""
+    return sha256(LEAF + row).digest()
+
+
+def leaf_data(row: bytes) -> bytes:
+    """The canonical bytes of a stored row."""
+    return FORMAT + row
+
+
+def position_of(row: bytes) -> int:
+    """The position of a stored row."""
+    position: int = _NUMBER(row, 6)[0]
+    return position
+
+
+def place_of(row: bytes) -> tuple[int, str, int]:
+    """Position, stream and version of a stored row."""
+    _, _, position, _, stream, _, version = _PLACE(row)
+    return position, str(UUID(bytes=stream)), version
+
+
+def entry_of(row: bytes) -> Entry:
+    """A stored row as values. Times that no calendar has become the nearest one that it has."""
+    fields: list[bytes | None] = []
+    at = 2
+    for _ in range(_FIELDS_EACH):
+        [length] = _LENGTH(row, at)
+        at += 4
+        fields.append(None if length < 0 else row[at : at + length])
+        at += max(0, length)
+    position, stream, version, name, recorded_at, actor, correlation_id, causation_id, state = fields
+    return Entry(
+        position=_number(position),
+        stream=_uuid(stream) or "",
+        version=_number(version),
+        name=(name or b"").decode(),
+        recorded_at=_time(_number(recorded_at)),
+        actor=None if actor is None else actor.decode(),
+        correlation_id=_uuid(correlation_id),
+        causation_id=_uuid(causation_id),
+        state=state or b"",
+    )
+
+
+def _number(field: bytes | None) -> int:
+    number: int = _NUMBER(field or bytes(8))[0]
+    return number
+
+
+def _uuid(field: bytes | None) -> str | None:
+    return None if field is None else str(UUID(bytes=field))
+
+
+def _time(microseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return _LAST if microseconds > 0 else _FIRST
