@@ -33,14 +33,16 @@ def copy_block(appends: Iterable[Append]) -> tuple[bytes, int]:
             raise ValueError(f"stream {append.stream} is not new or has no events: a bulk append opens streams")
         if append.cause is not cause:
             cause, tail = append.cause, _cause_fields(append.cause)
-        stream = uuid_bytes(append.stream)
-        for version, event in enumerate(append.events, 1):
+        stream = _STREAM + uuid_bytes(append.stream)
+        version = 0
+        for event in append.events:
+            version += 1
             name, state = encode(event)
             middle = middles.get((version, name))
             if middle is None:
                 middle = middles[version, name] = _VERSION(8, version, len(name.encode())) + name.encode()
-            out += (_STREAM, stream, middle, _LENGTH(len(state)), state, tail)
-            count += 1
+            out += (stream, middle, _LENGTH(len(state)), state, tail)
+        count += version
     out.append(TRAILER)
     return b"".join(out), count
 
