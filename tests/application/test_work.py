@@ -240,7 +240,7 @@ async def test_a_job_that_crashes_its_stage_goes_before_a_person_and_the_others_
     others = [job for job in jobs if job not in bad]
     assert [world.stages_done(job) for job in others] == [[stage]] * 4, "what the others came to is recorded"
     assert world.names(jobs[2]) == ["JobOpened"]
-    assert await world.run.isolate(stage, jobs) == {jobs[2]: repr(KeyError(jobs[2]))}
+    assert await world.run.isolate(stage, jobs) == {jobs[2]: "KeyError"}
     assert world.names(jobs[2])[1:] == ["StageFailed", "JobEscalated"]
     assert world.ledger.load(jobs[2]).events[-1].reason == "stage_crashed"
     assert await world.run(stage, jobs) == 0
@@ -256,7 +256,7 @@ async def test_a_crash_behind_a_providers_answer_keeps_the_answer():
         await world.run("enrich", [job])
     assert world.stages_done(job) == ["enrich"]
     assert world.job(job).stage == "slots"
-    assert await world.run.isolate("slots", [job]) == {job: repr(KeyError(job))}
+    assert await world.run.isolate("slots", [job]) == {job: "KeyError"}
     assert world.ledger.load(job).events[-1].stage == "slots"
 
 

@@ -33,7 +33,7 @@ def example(text: str = ENV_EXAMPLE) -> dict[str, str]:
 
 @pytest.mark.acceptance("4.01", part="full stack by compose")
 def test_the_full_stack_is_described():
-    assert set(SERVICES) == {"postgres", "nats", "api", "worker", "relay", "projector", "simulator"}
+    assert set(SERVICES) == {"postgres", "nats", "api", "intake", "worker", "relay", "projector", "simulator"}
     assert SERVICES["simulator"]["profiles"] == ["demo"]
     assert not any("profiles" in service for name, service in SERVICES.items() if name != "simulator")
 

@@ -46,7 +46,7 @@ class Up:
             text=True,
             env=environment(**settings),
         )
-        self.note = eventually(lambda: self._note(), lambda note: bool(note))
+        self.note = eventually(self._note, bool)
 
     @contextmanager
     def app(self) -> Iterator[App]:

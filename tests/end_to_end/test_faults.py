@@ -10,6 +10,7 @@ import pytest
 
 from dispatch.application.account import Account, account
 from dispatch.application.intake.profiles import SERVICE_JOB
+from dispatch.application.ports.queries import BatchRow, ViewsUnavailable
 from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.entrypoints.bootstrap import App
 from end_to_end.running import Up, eventually, stats, up
@@ -57,8 +58,15 @@ def receive(app: App, path: Path) -> str:
 
 
 def finished(app: App, batch_id: str, within_s: float = 120) -> Account:
-    eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.status in RESTING, within_s)
+    eventually(lambda: _batch(app, batch_id), lambda row: row is not None and row.status in RESTING, within_s)
     return account(app.ledger, batch_id)
+
+
+def _batch(app: App, batch_id: str) -> BatchRow | None:
+    try:
+        return app.queries.batch(batch_id)
+    except ViewsUnavailable:  # Postgres is being started again.
+        return None
 
 
 def delivered(app: App, batch_id: str) -> int:
@@ -86,8 +94,8 @@ def test_a_killed_worker_loses_no_job_and_sends_none_twice(tmp_path: Path, jobs_
         check(finished(app, batch_id), simulator)
 
 
-@pytest.mark.parametrize("child", ["relay", "projector", "api"])
-def test_any_other_role_may_die_too(child: str, tmp_path: Path, jobs_file: Path, simulator: str):
+@pytest.mark.parametrize("child", ["relay", "projector", "api", "postgres", "nats"])
+def test_anything_else_may_die_too(child: str, tmp_path: Path, jobs_file: Path, simulator: str):
     with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
         batch_id = receive(app, jobs_file)
         eventually(lambda: stats(simulator)["requests"], lambda asked: asked > 200)

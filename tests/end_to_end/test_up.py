@@ -53,7 +53,7 @@ def test_a_dead_process_is_started_again(tmp_path: Path):
         sample = Path(__file__).parents[2] / "samples" / "service-jobs.csv"
         ended = dispatch("batch", "upload", str(sample), "--wait", "--json", "--data", str(running.data))
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        [row] = eventually(lambda: app.queries.batches(), lambda rows: len(rows) == 1)
+        [row] = eventually(app.queries.batches, lambda rows: len(rows) == 1)
         assert row.jobs == 476
 
 

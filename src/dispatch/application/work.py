@@ -85,7 +85,7 @@ class RunStage:
             except (LedgerUnavailable, VersionConflict):
                 raise
             except Exception as crash:
-                crashes[job_id] = repr(crash)
+                crashes[job_id] = type(crash).__name__  # Its text may hold what it stumbled over.
                 await asyncio.to_thread(self._quarantine, stage_name, job_id)
         return crashes
 

@@ -23,8 +23,8 @@ def command_id(*parts: object) -> str:
 def job_ids(batch: str, received_at: datetime) -> Callable[[int], str]:
     """Gives the job id of a row number of this batch.
 
-    Time first (48 bits of Unix milliseconds), then 42 bits of the batch id, then the row number (32 bits): the ids of a
-    batch are neighbours in the index and rise with the rows; random ids cost a third of an import, half of later appends.
+    Time first (48 bits of Unix milliseconds), then 42 bits of the batch id, then the row number (32 bits): a batch's
+    ids are neighbours in the index and rise with the rows. Random ids cost a third of an import, half of later appends.
     """
     milliseconds = f"{int(received_at.timestamp() * 1000):012x}"
     bits = batch.replace("-", "")

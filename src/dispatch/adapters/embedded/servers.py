@@ -16,6 +16,11 @@ class EmbeddedServers:
         self.nats = EmbeddedNats(data / "nats")
 
     @property
+    def each(self) -> tuple[EmbeddedPostgres, EmbeddedNats]:
+        """Both servers, what others depend on first."""
+        return self.postgres, self.nats
+
+    @property
     def database_url(self) -> str:
         return self.postgres.url
 

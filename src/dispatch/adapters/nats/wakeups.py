@@ -1,6 +1,7 @@
 """Wake-ups between processes: "the ledger has grown". Coalesced, and never relied upon: followers also poll."""
 
 import asyncio
+from contextlib import suppress
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
@@ -21,9 +22,10 @@ class Wakeups:
 
     def announce(self, head: int) -> None:
         """Say that the ledger has grown to `head`; from any thread, returns at once."""
-        if not self._announcing:
+        if not self._announcing and not self._loop.is_closed():
             self._announcing = True
-            self._loop.call_soon_threadsafe(self._publish_soon, head)
+            with suppress(RuntimeError):  # The loop was closed meanwhile: nobody is left to be woken.
+                self._loop.call_soon_threadsafe(self._publish_soon, head)
 
     async def listen(self) -> asyncio.Event:
         """An event that is set whenever the ledger has grown; the listener clears it before it looks."""

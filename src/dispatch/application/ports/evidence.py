@@ -1,6 +1,6 @@
 """Evidence that the ledger is as it was recorded: checking it, proving one event, reading it as it is stored."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -98,8 +98,10 @@ class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
 class LedgerEvidence(Protocol):
     """What an auditor asks of the ledger. Everything raises psycopg.Error when Postgres does not answer."""
 
-    def verify(self, *, since: str | None, on_progress: Callable[[int, int], None]) -> Verdict:
+    def verify(self, *, since: str | None, key: str | None, on_progress: Callable[[int, int], None]) -> Verdict:
         """Hash what is stored and compare it with every checkpoint, or only what came after the checkpoint `since`.
+
+        With `key`, a public key, nothing that lies on this machine is trusted but the exported checkpoints.
 
         Raises:
             EvidenceMissing: there is no key, or nothing is sealed, or `since` is not a checkpoint of this log.
@@ -110,18 +112,30 @@ class LedgerEvidence(Protocol):
         """A proof (C2SP tlog-proof) that this event is in the newest checkpoint. Raises EvidenceMissing."""
         ...
 
-    def consistency(self, first: int, second: int) -> str:
-        """A proof that the checkpoint of the second size only adds to the first. Raises EvidenceMissing."""
+    def consistency(self, first: int | str, second: int | str) -> str:
+        """A proof that the second checkpoint only adds to the first, each given by its size or as its note.
+
+        Raises:
+            EvidenceMissing: there is no such checkpoint, or there is no such proof: the history was rewritten.
+        """
         ...
 
     def latest(self) -> Sealed | None:
         """The newest checkpoint."""
         ...
 
-    def export(self, path: Path, first: int, last: int, on_progress: Callable[[int, int], None]) -> int:
-        """Write the entries of these positions with what proves them; answers how many. Raises EvidenceMissing."""
+    def export(self, path: Path, first: int, last: int | None, on_progress: Callable[[int, int], None]) -> int:
+        """Write the sealed entries of these positions with what proves them; answers how many.
+
+        Raises:
+            EvidenceMissing: none of them is sealed.
+        """
         ...
 
-    def entries(self, query: EntryQuery) -> Iterator[Entry]:
+    def find(self, text: str) -> int:
+        """The position that is meant: a position, or STREAM:VERSION. Raises EvidenceMissing."""
+        ...
+
+    def entries(self, query: EntryQuery) -> list[Entry]:
         """What is stored, as it is."""
         ...

@@ -17,6 +17,7 @@ from rich.console import Console
 
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.source import STDIN, open_source
+from dispatch.application.ports.queries import BatchRow, ViewsUnavailable
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.errors import Refused
@@ -30,6 +31,7 @@ from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.system import System, empty_data
 
 SAMPLE = "service-jobs.csv"
+ASK_AGAIN_S = 0.5
 
 
 @click.command()
@@ -137,7 +139,7 @@ def _work_on(
             f"This file is batch {received.batch_id[:8]} already: nothing is done twice. For a new start: --fresh"
         )
         upload_s = None
-    row = BatchFollower(app.queries, received.batch_id, None if cli.as_json else console, stop=stop).run()
+    row = _follow(BatchFollower(app.queries, received.batch_id, None if cli.as_json else console, stop=stop), stop)
     if row is None or (stop.is_set() and row.closed_at is None):
         return None
     made = summary(app, received.batch_id, upload_s=upload_s)
@@ -146,6 +148,16 @@ def _work_on(
     else:
         render_summary(made, out())
     return made
+
+
+def _follow(follower: BatchFollower, stop: Event) -> BatchRow | None:
+    """Follow to the end, also past a Postgres that is started again meanwhile."""
+    while not stop.is_set():
+        try:
+            return follower.run()
+        except ViewsUnavailable:
+            stop.wait(ASK_AGAIN_S)
+    return None
 
 
 def _load(flags: Mapping[str, object]) -> Loaded:

@@ -1,15 +1,13 @@
-"""The worker role: judges and admits batches, and runs the stages of jobs."""
+"""The worker role: runs the stages of jobs."""
 
-import asyncio
 from collections.abc import Sequence
 
 import structlog
 
 from dispatch.adapters.nats.worker import Worker
 from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
-from dispatch.application.react import INTAKE
 from dispatch.application.work import RunStage
-from dispatch.entrypoints.bootstrap import App, open_run_stage
+from dispatch.entrypoints.bootstrap import open_run_stage
 from dispatch.entrypoints.roles.context import RoleContext
 
 log = structlog.get_logger(__name__)
@@ -21,20 +19,11 @@ async def run(context: RoleContext) -> None:
     async with open_run_stage(app) as run_stage:
 
         async def carry_out(queue: str, streams: Sequence[str]) -> None:
-            if queue == INTAKE:
-                for batch_id in streams:
-                    await _admit(app, batch_id)
-            else:
-                await _run_stage(run_stage, queue, streams)
+            await _run_stage(run_stage, queue, streams)
 
         worker = Worker(context.nats, carry_out, ack_wait_s=settings.work_ack_wait_s, lanes=settings.worker_lanes)
         context.on_ready("working")
-        await worker.work([INTAKE, *app.stages], context.stop)
-
-
-async def _admit(app: App, batch_id: str) -> None:
-    status = await asyncio.to_thread(app.admit, batch_id)
-    log.info("batch.admitted", batch_id=batch_id, status=status)
+        await worker.work(list(app.stages), context.stop)
 
 
 async def _run_stage(run_stage: RunStage, stage: str, job_ids: Sequence[str]) -> None:

@@ -21,6 +21,7 @@ log = structlog.get_logger(__name__)
 PRELOADED = [
     "dispatch.entrypoints.roles.process",
     "dispatch.entrypoints.roles.api",
+    "dispatch.entrypoints.roles.intake",
     "dispatch.entrypoints.roles.worker",
     "dispatch.entrypoints.roles.relay",
     "dispatch.entrypoints.roles.timers",

@@ -121,7 +121,12 @@ class System:
     def _start_roles(self) -> None:
         self._say("starting the workers")
         settings, logs = self.settings, self.settings.data / "logs"
-        groups = {"api": ("api",), "relay": ("relay", "timers", "sealer"), "projector": ("projector",)}
+        groups = {
+            "api": ("api",),
+            "intake": ("intake",),
+            "relay": ("relay", "timers", "sealer"),
+            "projector": ("projector",),
+        }
         groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
         self._open.callback(self._children.stop_all, settings.shutdown_grace_s)
         for name, roles in groups.items():

@@ -1,0 +1,26 @@
+"""The intake role: judges and admits batches, in a process of its own so that a big file holds up no job."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from dispatch.adapters.nats.worker import Worker
+from dispatch.application.react import INTAKE
+from dispatch.entrypoints.roles.context import RoleContext
+
+log = structlog.get_logger(__name__)
+
+
+async def run(context: RoleContext) -> None:
+    """Take batches in until told to stop; one that is interrupted resumes behind its last recorded chunk."""
+    app = context.app
+
+    async def admit(queue: str, streams: Sequence[str]) -> None:
+        for batch_id in streams:
+            status = await asyncio.to_thread(app.admit, batch_id)
+            log.info("batch.admitted", batch_id=batch_id, status=status)
+
+    worker = Worker(context.nats, admit, ack_wait_s=app.settings.work_ack_wait_s, lanes=1)
+    context.on_ready("taking in")
+    await worker.work([INTAKE], context.stop)
