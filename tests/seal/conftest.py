@@ -8,9 +8,11 @@ import psycopg
 import pytest
 
 from dispatch.adapters.ledger.postgres import PostgresLedger
+from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.sealer import Sealer
+from dispatch.application.ports.evidence import Verdict
 from ledgers import follow, new_id, opened_ledger, start
 
 ORIGIN = "example.org/ledger"
@@ -72,3 +74,20 @@ def superuser(ledger: PostgresLedger, database_url: str) -> Iterator[psycopg.Con
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         yield connection
+
+
+@pytest.fixture
+def evidence(
+    ledger: PostgresLedger, database_url: str, seal_key: SealKey, exports: CheckpointFolder
+) -> PostgresEvidence:
+    return PostgresEvidence(database_url, seal_key, exports)
+
+
+@pytest.fixture
+def verify(evidence: PostgresEvidence) -> Callable[..., Verdict]:
+    """Audits the ledger: all of it, or since a checkpoint."""
+
+    def run(since: str | None = None, key: str | None = None) -> Verdict:
+        return evidence.verify(since=since, key=key, on_progress=lambda done, total: None)
+
+    return run

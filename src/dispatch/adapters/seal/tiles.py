@@ -1,6 +1,7 @@
 """The stored tree: tiles of 256 hashes as in C2SP tlog-tiles, and the positions of the events under the lowest ones."""
 
 import struct
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -87,13 +88,19 @@ class Tiles:
                 return
             index = rows[-1][0] + 1
 
-    def index_of(self, position: int) -> int | None:
-        """The place in the tree of the event at a position; None when it is not sealed."""
+    def rank(self, position: int) -> int:
+        """How many sealed events stand before a position."""
         row = self._connection.execute(FIND, (position,)).fetchone()
         tile = None if row is None else self.tile(0, row[0])
-        if tile is None or position not in tile.positions:
+        return 0 if tile is None else tile.number * WIDTH + bisect_left(tile.positions, position)
+
+    def index_of(self, position: int) -> int | None:
+        """The place in the tree of the event at a position; None when it is not sealed."""
+        index = self.rank(position)
+        try:
+            return index if self.position_of(index) == position else None
+        except TileMissing:
             return None
-        return tile.number * WIDTH + list(tile.positions).index(position)
 
     def position_of(self, index: int) -> int:
         """The position of the event at this place in the tree. Raises TileMissing."""
