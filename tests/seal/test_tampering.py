@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import UUID
 
 import pytest
+from psycopg import sql
 
 from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
@@ -81,7 +82,8 @@ def test_one_flipped_byte_names_its_event(sealed, superuser, verify, position: i
     ],
 )
 def test_each_column_is_sealed(sealed, superuser, verify, change: str):
-    superuser.execute(f"UPDATE ledger.stored_events SET {change} WHERE notification_id = 301")
+    forge = sql.SQL("UPDATE ledger.stored_events SET {} WHERE notification_id = 301")
+    superuser.execute(forge.format(sql.SQL(change)))
     assert found(verify()) == [(DamageKind.EVENT_CHANGED, *place(superuser, 301))]
 
 

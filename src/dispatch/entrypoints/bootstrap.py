@@ -30,6 +30,7 @@ from dispatch.adapters.providers.contact_finder import HttpContactFinder
 from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
 from dispatch.adapters.providers.http import build_client
 from dispatch.adapters.providers.notifier import HttpNotifier
+from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.sealer import Sealer
@@ -39,6 +40,7 @@ from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.clock import utc_now
+from dispatch.application.ports.evidence import LedgerEvidence
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.stages import find_stages
@@ -66,6 +68,7 @@ class App:
     due: DueSheet
     projector: Projector
     sealer: Sealer
+    evidence: LedgerEvidence
     checks: Mapping[str, Callable[[], str]]
     """What must be well for work to be taken; each answers a word or raises."""
     _engine: Engine
@@ -86,6 +89,12 @@ class App:
     def count_view(self, name: str) -> dict[str, int]:
         """The rows of each table of a view. Raises KeyError for an unknown one."""
         return count_view(self.settings.database_url, name)
+
+    def sign_now(self) -> None:
+        """Seal what is recorded and copy the checkpoint out, without waiting for the role. Raises SealRefused."""
+        while self.sealer.step():
+            pass
+        self.sealer.export()
 
     def close(self) -> None:
         """Close every connection."""
@@ -141,6 +150,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         projector=Projector(url, ledger),
         sealer=Sealer(url, seal_key, exports),
+        evidence=PostgresEvidence(url, seal_key, exports),
         checks={"postgres": check_postgres, "migrations": check_migrations},
         _engine=engine,
         _pool=pool,

@@ -51,13 +51,13 @@ def write_export(
     between = connection.execute(BETWEEN, (stretch.start, stretch.stop)).fetchall()
     with path.open("wb") as file:
         _write(file, head)
+        for (signed,) in between:
+            _write(file, {"kind": "checkpoint", "note": signed})
         count = 0
         for count, row in enumerate(read_rows(connection, after, through=last), 1):
             _write(file, {"kind": "entry", **entry_line(entry_of(row))})
             if count % TOLD_EVERY == 0:
                 on_progress(count, len(stretch))
-        for (signed,) in between:
-            _write(file, {"kind": "checkpoint", "note": signed})
         _write(file, tail)
     on_progress(count, len(stretch))
     return count
