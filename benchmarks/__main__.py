@@ -12,6 +12,7 @@ from benchmarks.contest import compare
 from benchmarks.lab import Lab
 from benchmarks.machine import machine_facts, versions
 from benchmarks.report import report, verdicts
+from dispatch.entrypoints.roles.process import SWITCH_INTERVAL_S
 
 GOALS = ("append", "intake", "pipeline")
 RESULTS = Path(__file__).with_name("results")
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     rounds = asked.rounds or (1 if asked.quick else ROUNDS_MIN)
     if rounds < ROUNDS_MIN and not asked.quick:
         parser.error(f"fewer than {ROUNDS_MIN} rounds are no result: use --quick, or --rounds {ROUNDS_MIN}")
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # As in every process of dispatch; the peers get it too.
     goal = import_module(f"benchmarks.{asked.goal}")
     with tempfile.TemporaryDirectory(prefix="dispatch-bench-", dir=asked.data) as folder, Lab(Path(folder)) as lab:
         facts = {**machine_facts(lab.folder), **lab.settings(), "packages": versions(*goal.PACKAGES)}

@@ -1,7 +1,10 @@
 """Rows of the events table in Postgres' binary COPY format (PostgreSQL documentation, COPY, "Binary Format")."""
 
 import struct
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from queue import Full, Queue
 
 from dispatch.adapters.codec import encode
 from dispatch.adapters.ledger.framing import uuid_bytes
@@ -10,6 +13,8 @@ from dispatch.application.ports.ledger import Append, Cause
 COLUMNS = ("originator_id", "originator_version", "topic", "state", "actor", "correlation_id", "causation_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
+APPENDS_PER_BLOCK = 500
+BLOCKS_AHEAD = 3
 
 _LENGTH = struct.Struct(">i").pack
 _NULL = _LENGTH(-1)
@@ -17,34 +22,73 @@ _STREAM = struct.pack(">hi", len(COLUMNS), 16)  # The number of fields, then the
 _VERSION = struct.Struct(">iqi").pack  # bigint with its length, then the length of the name
 
 
-def copy_block(appends: Iterable[Append]) -> tuple[bytes, int]:
-    """The COPY data of all events of these new streams, and how many events that are.
+def copy_blocks(appends: Sequence[Append], appends_per_block: int = APPENDS_PER_BLOCK) -> Iterator[bytes]:
+    """The COPY data of all events of these new streams, in blocks.
 
-    Raises:
+    Raises while iterating:
         ValueError: an append to a stream that is not new, or without events, or an id that is not a UUID.
         TypeError: an event that is not in the registry.
     """
-    out, count = [HEADER], 0
     middles: dict[tuple[int, str], bytes] = {}
     cause: Cause | None = None
     tail = b""
-    for append in appends:
-        if append.version or not append.events:
-            raise ValueError(f"stream {append.stream} is not new or has no events: a bulk append opens streams")
-        if append.cause is not cause:
-            cause, tail = append.cause, _cause_fields(append.cause)
-        stream = _STREAM + uuid_bytes(append.stream)
-        version = 0
-        for event in append.events:
-            version += 1
-            name, state = encode(event)
-            middle = middles.get((version, name))
-            if middle is None:
-                middle = middles[version, name] = _VERSION(8, version, len(name.encode())) + name.encode()
-            out += (stream, middle, _LENGTH(len(state)), state, tail)
-        count += version
-    out.append(TRAILER)
-    return b"".join(out), count
+    out = [HEADER]
+    for start in range(0, len(appends), appends_per_block):
+        for append in appends[start : start + appends_per_block]:
+            if append.version or not append.events:
+                raise ValueError(f"stream {append.stream} is not new or has no events: a bulk append opens streams")
+            if append.cause is not cause:
+                cause, tail = append.cause, _cause_fields(append.cause)
+            stream = _STREAM + uuid_bytes(append.stream)
+            for version, event in enumerate(append.events, 1):
+                name, state = encode(event)
+                middle = middles.get((version, name))
+                if middle is None:
+                    middle = middles[version, name] = _VERSION(8, version, len(name.encode())) + name.encode()
+                out += (stream, middle, _LENGTH(len(state)), state, tail)
+        yield b"".join(out)
+        out = []
+    yield b"".join((*out, TRAILER))
+
+
+@contextmanager
+def encoded_ahead(blocks: Iterator[bytes]) -> Iterator[Iterator[bytes]]:
+    """The same blocks, encoded by a thread while earlier ones travel; what encoding raises is raised at its block.
+
+    The thread starts at once and stays BLOCKS_AHEAD in front: the first blocks are there before a lock is taken.
+    """
+    ready: Queue[bytes | BaseException | None] = Queue(BLOCKS_AHEAD)
+    over = threading.Event()
+
+    def put(item: bytes | BaseException | None) -> bool:
+        while not over.is_set():
+            with suppress(Full):
+                ready.put(item, timeout=0.1)
+                return True
+        return False
+
+    def encode_all() -> None:
+        try:
+            for block in blocks:
+                if not put(block):
+                    return
+            put(None)
+        except BaseException as error:
+            put(error)
+
+    def taken() -> Iterator[bytes]:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+    encoder = threading.Thread(target=encode_all, name="encode-ahead", daemon=True)
+    encoder.start()
+    try:
+        yield taken()
+    finally:
+        over.set()
+        encoder.join()
 
 
 def _cause_fields(cause: Cause) -> bytes:

@@ -10,7 +10,7 @@ from eventsourcing.popo import POPOApplicationRecorder
 
 from dispatch.adapters.codec import decode, encode
 from dispatch.adapters.ledger.committer import Answer
-from dispatch.adapters.ledger.copying import copy_block
+from dispatch.adapters.ledger.copying import copy_blocks
 from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.clock import Clock, utc_now
 from dispatch.application.ports.ledger import Append, Cause, History, Recorded, VersionConflict
@@ -44,7 +44,8 @@ class MemoryLedger:
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
         framed([marker])
         opened = list(new)
-        copy_block(opened)
+        for _ in copy_blocks(opened):
+            pass  # Refuses what the other form refuses.
         with self._lock:
             own = self._recorded_before(marker)
             if own is not None:

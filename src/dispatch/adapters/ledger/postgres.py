@@ -13,7 +13,7 @@ from psycopg_pool import PoolTimeout
 
 from dispatch.adapters.codec import decode
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
-from dispatch.adapters.ledger.copying import COLUMNS, copy_block
+from dispatch.adapters.ledger.copying import COLUMNS, copy_blocks, encoded_ahead
 from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, uuid_array, uuid_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
 from dispatch.application.ports.ledger import Append, History, LedgerUnavailable, Recorded, VersionConflict
@@ -75,9 +75,9 @@ class PostgresLedger:
         return await self._committer.submit_async(framed(appends)) if appends else []
 
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        block, count = copy_block(new)  # Encoded before the lock is taken: others wait for Postgres only.
+        opened = list(new)  # Whatever it takes to make them, nobody waits for it with the lock held.
         columns = arrays([framed([marker])])
-        positions = self._persist(lambda: self._copy(marker, columns, block, count))
+        positions = self._persist(lambda: self._copy(marker, columns, opened))
         self._on_advance(positions.stop - 1)
         return positions
 
@@ -111,9 +111,9 @@ class PostgresLedger:
         with self._cursor() as cursor:  # One statement is one transaction: one round trip.
             return cursor.execute(APPEND, columns, prepare=True).fetchall()
 
-    def _copy(self, marker: Append, columns: list[Array], block: bytes, count: int) -> range:
-        size = len(marker.events)
-        with self._cursor() as cursor:
+    def _copy(self, marker: Append, columns: list[Array], opened: Sequence[Append]) -> range:
+        size, count = len(marker.events), sum(len(append.events) for append in opened)
+        with encoded_ahead(copy_blocks(opened)) as blocks, self._cursor() as cursor:
             try:
                 with cursor.connection.transaction():
                     [(found, already, head)] = cursor.execute(APPEND, columns).fetchall()
@@ -121,8 +121,8 @@ class PostgresLedger:
                         return range(already, already + size + count)
                     if head is None:
                         raise VersionConflict(marker.stream, marker.version, found)
-                    if count:
-                        with cursor.copy(COPY) as copy:
+                    with cursor.copy(COPY) as copy:
+                        for block in blocks:
                             copy.write(block)
             except psycopg.errors.UniqueViolation as error:
                 detail = _STREAM_IN_DETAIL.search(error.diag.message_detail or "")
