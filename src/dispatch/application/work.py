@@ -132,29 +132,24 @@ class RunStage:
         return [opened for opened in due if opened.job_id not in conflicts]
 
     async def _call(self, stage: ProviderStage, due: list[_Opened]) -> tuple[dict[str, Outcome], list[Exception]]:
-        room, at = asyncio.Semaphore(stage.in_flight_max), self.clock()
-
-        async def one(opened: _Opened) -> Outcome:
-            task = Task(opened.job_id, opened.job, at, idempotency_key(opened.job_id, stage.name))
-            async with room:
-                try:
-                    return await stage.call(task, self.providers)
-                except ProviderUnavailable as accident:
-                    return TryAgain(accident.code, accident.retry_after_s)
-                except ProviderRefused as refusal:
-                    return GiveUp(refusal.code)
-
-        # One that crashes must not cost the others their answers: they would be asked, and perhaps paid for, again.
-        answers = await asyncio.gather(*(one(opened) for opened in due), return_exceptions=True)
+        """What came of each job. One that crashes must not cost the others their answers: perhaps they were paid for."""
         outcomes: dict[str, Outcome] = {}
         crashes: list[Exception] = []
-        for opened, answer in zip(due, answers, strict=True):
-            if isinstance(answer, Exception):
-                crashes.append(answer)
-            elif isinstance(answer, BaseException):
-                raise answer
-            else:
-                outcomes[opened.job_id] = answer
+        at, waiting = self.clock(), iter(due)
+
+        async def lane() -> None:
+            for opened in waiting:
+                task = Task(opened.job_id, opened.job, at, idempotency_key(opened.job_id, stage.name))
+                try:
+                    outcomes[opened.job_id] = await stage.call(task, self.providers)
+                except ProviderUnavailable as accident:
+                    outcomes[opened.job_id] = TryAgain(accident.code, accident.retry_after_s)
+                except ProviderRefused as refusal:
+                    outcomes[opened.job_id] = GiveUp(refusal.code)
+                except Exception as crash:
+                    crashes.append(crash)
+
+        await asyncio.gather(*(lane() for _ in range(min(stage.in_flight_max, len(due)))))
         return outcomes, crashes
 
     def _record(self, stage: Stage, due: list[_Opened], outcomes: Mapping[str, Outcome]) -> list[Exception]:
