@@ -6,22 +6,30 @@ import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.natural_keys_memory import MemoryNaturalKeys
 from dispatch.adapters.postgres.migrate import migrate
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from ledgers import new_id
 
-pytestmark = [
-    pytest.mark.postgres,
-    pytest.mark.acceptance("1.05", part="the register of natural keys; the primary key decides"),
-]
+pytestmark = pytest.mark.acceptance("1.05", part="the register of natural keys; the primary key decides")
 PROFILE = "service-jobs"
 
 
 @pytest.fixture
-def keys(database_url):
+def memory_keys():
+    return MemoryNaturalKeys()
+
+
+@pytest.fixture
+def postgres_keys(database_url):
     migrate(database_url)
     with ConnectionPool(database_url, min_size=1, max_size=4) as pool:
         yield PostgresNaturalKeys(pool)
+
+
+@pytest.fixture(params=["memory_keys", pytest.param("postgres_keys", marks=pytest.mark.postgres)])
+def keys(request):
+    return request.getfixturevalue(request.param)
 
 
 def test_a_key_belongs_to_the_row_that_claimed_it_first(keys):
@@ -69,11 +77,12 @@ def test_two_imports_at_once_share_the_keys_out_without_a_deadlock(keys):
     assert not taken[0] & taken[1]
 
 
-def test_a_claim_waits_for_one_that_is_not_settled_and_takes_over_if_it_fails(keys, database_url):
+@pytest.mark.postgres
+def test_a_claim_waits_for_one_that_is_not_settled_and_takes_over_if_it_fails(postgres_keys, database_url):
     claimed = []
     with psycopg.connect(database_url) as other, psycopg.connect(database_url, autocommit=True) as watcher:
         other.execute("INSERT INTO intake.natural_keys VALUES (%s, 'A', %s, 1)", (PROFILE, new_id()))
-        thread = threading.Thread(target=lambda: claimed.append(keys.claim(PROFILE, new_id(), [(1, "A")])))
+        thread = threading.Thread(target=lambda: claimed.append(postgres_keys.claim(PROFILE, new_id(), [(1, "A")])))
         thread.start()
         waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'transactionid'"
         while watcher.execute(waiting).rowcount == 0:

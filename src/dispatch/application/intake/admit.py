@@ -86,14 +86,16 @@ class AdmitBatch:
         profile = profile_named(batch.profile)
         rows = good_rows(self.files.path(batch.file_hash), profile, after_row=batch.row_through)
         for chunk in _chunks(rows, self.rows_per_chunk):
-            try:
-                events = self._admit_chunk(batch_id, batch, version, profile, chunk)
-            except VersionConflict:
-                batch, version = self._load(batch_id)
-                if chunk[-1].row > batch.row_through:
-                    raise  # Another worker is at it; whoever comes again resumes behind what that one recorded.
-                continue
-            batch, version = decider.fold(events, batch), version + len(events)
+            while left := [row for row in chunk if row.row > batch.row_through]:
+                try:
+                    events = self._admit_chunk(batch_id, batch, version, profile, left)
+                except VersionConflict:
+                    found, version_found = self._load(batch_id)
+                    if version_found == version:
+                        raise  # Not the batch: one of its jobs exists, which no repetition mends.
+                    batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
+                else:
+                    batch, version = decider.fold(events, batch), version + len(events)
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish"))
 

@@ -49,8 +49,10 @@ class Upload:
 
     def discard(self) -> None:
         """Leave nothing behind; after a finished upload was kept this does nothing."""
-        self._spool.close()
-        self._files.discard(self._path)
+        try:
+            self._spool.close()  # Writes what is buffered, which a full disk refuses.
+        finally:
+            self._files.discard(self._path)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,20 @@
+"""The register of natural keys in memory: for unit tests and simulations."""
+
+import threading
+from collections.abc import Sequence
+
+
+class MemoryNaturalKeys:
+    """Implements the port `NaturalKeys`; what it holds is gone with the process."""
+
+    def __init__(self) -> None:
+        self._owners: dict[tuple[str, str], tuple[str, int]] = {}
+        self._lock = threading.Lock()
+
+    def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]]) -> set[int]:
+        with self._lock:  # Of one call the first row wins, in whatever order they are given.
+            return {
+                row
+                for row, key in sorted(rows)
+                if self._owners.setdefault((profile, key), (batch_id, row)) != (batch_id, row)
+            }

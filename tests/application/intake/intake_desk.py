@@ -1,0 +1,67 @@
+"""Intake on a ledger in memory and files in a folder: what its use case tests share."""
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+from dispatch.adapters.ledger.memory import MemoryLedger
+from dispatch.adapters.natural_keys_memory import MemoryNaturalKeys
+from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.profiles import SERVICE_JOB
+from dispatch.application.intake.receive import Received, ReceiveFile
+from dispatch.application.ports.clock import utc_now
+from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, Recorded
+from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.state import Batch
+from dispatch.domain.job.events import JobOpened
+
+
+class Desk:
+    """Where files come in and batches are admitted, three rows at a time."""
+
+    def __init__(self, folder: Path, ledger: EventLedger, natural_keys: object = None, rows_per_chunk: int = 3) -> None:
+        self.folder, self.ledger = folder, ledger
+        self.files = FolderFileStore(folder)
+        self.receive = ReceiveFile(ledger, self.files, utc_now)
+        self.admit = AdmitBatch(ledger, self.files, natural_keys or MemoryNaturalKeys(), utc_now, rows_per_chunk)
+
+    def bring(self, content: str, **options: object) -> Received:
+        """Send a file whole."""
+        return self.receive(BytesIO(content.encode()), SERVICE_JOB, "jobs.csv", by="ann", **options)
+
+    def batch(self, batch_id: str) -> Batch:
+        return decider.fold(self.ledger.load(batch_id).events)
+
+    def records(self) -> list[Recorded]:
+        return self.ledger.read(0, 100_000)
+
+    def names(self) -> list[str]:
+        """What was recorded, in order."""
+        return [type(record.event).__name__ for record in self.records()]
+
+    def jobs(self, batch_id: str = "") -> list[JobOpened]:
+        """The jobs that were opened, of one batch or of all."""
+        opened = [record.event for record in self.records() if isinstance(record.event, JobOpened)]
+        return [job for job in opened if batch_id in ("", job.batch_id)]
+
+    def stored(self) -> Iterator[Path]:
+        """Every file in the folder."""
+        return (path for path in self.folder.rglob("*") if path.is_file())
+
+
+class BreaksOff(MemoryLedger):
+    """Postgres goes away once: at the n-th bulk append, before or (`lost_reply`) after it was recorded."""
+
+    def __init__(self, at_chunk: int, *, lost_reply: bool) -> None:
+        super().__init__()
+        self.left, self.lost_reply = at_chunk, lost_reply
+
+    def append_bulk(self, marker, new):
+        self.left -= 1
+        if self.left == 0 and not self.lost_reply:
+            raise LedgerUnavailable("gone")
+        positions = super().append_bulk(marker, new)
+        if self.left == 0:
+            raise LedgerUnavailable("gone, and the answer with it")
+        return positions
