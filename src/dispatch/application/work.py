@@ -132,7 +132,7 @@ class RunStage:
         return [opened for opened in due if opened.job_id not in conflicts]
 
     async def _call(self, stage: ProviderStage, due: list[_Opened]) -> tuple[dict[str, Outcome], list[Exception]]:
-        """What came of each job. One that crashes must not cost the others their answers: perhaps they were paid for."""
+        """What came of each job. One that crashes must not cost the others their answers: they may be paid for."""
         outcomes: dict[str, Outcome] = {}
         crashes: list[Exception] = []
         at, waiting = self.clock(), iter(due)
