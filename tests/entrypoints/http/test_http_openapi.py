@@ -19,7 +19,7 @@ def described() -> dict[str, Any]:
 
 
 def test_the_committed_document_is_the_one_of_this_code(described: dict[str, Any]):
-    advice = "run `python -m dispatch.entrypoints.http.openapi docs/openapi.json` and look at the difference"
+    advice = "run `python tools/openapi_document.py` and look at the difference"
     assert json.loads(COMMITTED.read_text(encoding="utf-8")) == described, advice
 
 

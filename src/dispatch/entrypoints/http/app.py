@@ -17,8 +17,9 @@ from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
 from dispatch.entrypoints.http.metrics import Metrics, show_metrics
 from dispatch.entrypoints.http.openapi import openapi_config
+from dispatch.entrypoints.http.problem import Refused
 from dispatch.entrypoints.http.problem_kinds import KINDS
-from dispatch.entrypoints.http.problems import HANDLERS, Refused
+from dispatch.entrypoints.http.problems import HANDLERS
 
 
 @get("/problems/{code:str}", include_in_schema=False, sync_to_thread=False, media_type=MediaType.JSON)

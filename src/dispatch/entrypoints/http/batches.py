@@ -17,7 +17,7 @@ from dispatch.application.ports.queries import RowErrorRow
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
-from dispatch.entrypoints.http.problems import RETRY_AFTER_S, Refused, documented
+from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
 from dispatch.entrypoints.http.receiving import Options, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 

@@ -3,7 +3,7 @@
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN = frozenset({"same-origin", "none", ""})

@@ -15,8 +15,8 @@ from litestar.params import SkipValidation
 
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.envelope import request_id
+from dispatch.entrypoints.http.problem import MEDIA_TYPE, RETRY_AFTER_S, Problem
 from dispatch.entrypoints.http.problem_kinds import KINDS
-from dispatch.entrypoints.http.problems import MEDIA_TYPE, RETRY_AFTER_S, Problem
 
 PROBE_LIMIT_S = 2.0
 """Acceptance S.04."""

@@ -13,7 +13,7 @@ from dispatch.application.timeline import timeline
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import LIMIT_MAX, Cursor, Limit, Page, decode_cursor, paged
-from dispatch.entrypoints.http.problems import Refused, documented
+from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.shapes import JobDetail
 
 ACTOR = "api"

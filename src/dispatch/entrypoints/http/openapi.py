@@ -1,7 +1,5 @@
-"""The OpenAPI 3.1 document: served as JSON, and written to docs/openapi.json by `python -m` of this module."""
+"""The OpenAPI 3.1 document: served as JSON; tools/openapi_document.py writes it to docs/openapi.json."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +9,7 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import License, Tag
 from litestar.serialization import encode_json
 
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 VERSION = "1"
 DESCRIPTION = """\
@@ -50,14 +48,3 @@ def _no_page_of_the_framework(response: Response[Any]) -> Response[Any]:
 def document(http: Litestar) -> str:
     """The document as it is committed: indented, and the same on every machine."""
     return msgspec.json.format(encode_json(http.openapi_schema.to_schema()), indent=2).decode() + "\n"
-
-
-def main(target: Path) -> None:
-    """Write the document. No database is needed: the routes are built without their use cases."""
-    from dispatch.entrypoints.http.app import GIVEN, build
-
-    target.write_text(document(build(dict.fromkeys(GIVEN))), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/openapi.json"))

@@ -9,7 +9,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.params import QueryParameter
 
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 LIMIT_MAX = 100
 """Acceptance S.05."""

@@ -1,13 +1,11 @@
-"""Errors as Problem Details (RFC 9457): one answer for every status that is not a success."""
+"""Errors as Problem Details (RFC 9457): the handlers that make one of every error."""
 
 import traceback
 from typing import Any
 
-import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.types import ExceptionHandlersMap
 
 from dispatch.application.intake.profiles import ProfileUnknown
@@ -15,59 +13,12 @@ from dispatch.application.intake.refused import FileRefused
 from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.domain.errors import DomainError
+from dispatch.entrypoints.http.dashboard.page import render_problem
 from dispatch.entrypoints.http.envelope import request_id
+from dispatch.entrypoints.http.problem import MEDIA_TYPE, RETRY_AFTER_S, FieldProblem, Problem, Refused
 from dispatch.entrypoints.http.problem_kinds import BY_STATUS, KINDS
 
-MEDIA_TYPE = "application/problem+json"
-RETRY_AFTER_S = 2
-
 log = structlog.get_logger(__name__)
-
-
-class FieldProblem(msgspec.Struct, frozen=True):
-    """One parameter or field that is wrong."""
-
-    pointer: str
-    detail: str
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What went wrong, for machines by `code`, for people by `detail`: what, where, and how to fix it."""
-
-    type: str
-    """`/problems/` and the code: a page that says what it means."""
-    title: str
-    status: int
-    detail: str
-    code: str
-    instance: str
-    """The request id, as in the header X-Request-Id and in the log."""
-    what: str = ""
-    where: str = ""
-    fix: str = ""
-    errors: list[FieldProblem] = []
-
-
-class Refused(Exception):
-    """A request that a door refuses, by a code of `KINDS`."""
-
-    def __init__(
-        self, code: str, what: str, *, where: str = "", fix: str = "", headers: dict[str, str] | None = None
-    ) -> None:
-        super().__init__(code, what)
-        self.code, self.what, self.where, self.fix, self.headers = code, what, where, fix, headers
-
-
-def documented(*statuses: int) -> dict[int, ResponseSpec]:
-    """For the OpenAPI document: these statuses, and those that any request can meet, are Problem Details."""
-    return {
-        status: ResponseSpec(Problem, media_type=MEDIA_TYPE, generate_examples=False, description=_described(status))
-        for status in sorted({*statuses, 400, 500, 503})
-    }
-
-
-def _described(status: int) -> str:
-    return "; ".join(f"`{code}`: {kind.title}" for code, kind in KINDS.items() if kind.status == status)
 
 
 def problem(
@@ -97,8 +48,6 @@ def problem(
         errors=errors or [],
     )
     if _is_for_people(request):
-        from dispatch.entrypoints.http.dashboard.page import render_problem
-
         return Response(render_problem(body), media_type="text/html", status_code=body.status, headers=headers)
     return Response(body, media_type=MEDIA_TYPE, status_code=body.status, headers=headers)
 

@@ -19,7 +19,7 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
 
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 FIELD_BYTES_MAX = 1_000
 FORM_BYTES_MAX = 64_000

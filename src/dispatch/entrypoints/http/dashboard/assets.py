@@ -8,7 +8,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 KINDS = {"app.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 FOR_EVER = "public, max-age=31536000, immutable"

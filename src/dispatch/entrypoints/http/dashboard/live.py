@@ -7,7 +7,7 @@ import structlog
 from litestar.response.sse import ServerSentEventMessage
 
 from dispatch.application.ports.queries import Queries, ViewsUnavailable
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 
 LOOK_EVERY_S = 0.5
 HEARTBEAT_S = 15.0

@@ -13,7 +13,7 @@ from dispatch.domain.money import pounds
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.dashboard.assets import asset_url
 from dispatch.entrypoints.http.dashboard.live import projected_position
-from dispatch.entrypoints.http.problems import Problem, Refused
+from dispatch.entrypoints.http.problem import Problem, Refused
 from dispatch.entrypoints.http.shapes import BatchDetail, BatchShown, detailed, find_batch, shown
 
 BATCHES_SHOWN = 12

@@ -18,7 +18,7 @@ from dispatch.entrypoints.http.batches import error_file
 from dispatch.entrypoints.http.dashboard.assets import show_asset
 from dispatch.entrypoints.http.dashboard.live import LiveFeed, refuse_when_full
 from dispatch.entrypoints.http.dashboard.page import Asked, look, render_fragments, render_page
-from dispatch.entrypoints.http.problems import Refused
+from dispatch.entrypoints.http.problem import Refused
 from dispatch.entrypoints.http.receiving import Options, receive_upload
 from dispatch.entrypoints.http.shapes import find_batch
 
