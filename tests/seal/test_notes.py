@@ -176,4 +176,4 @@ def test_a_rotation_that_only_one_key_signed_ties_nothing(tmp_path: Path):
     text, _, signatures = note.rpartition("\n\n")
     for one in signatures.splitlines():
         assert trusted_keys(first, [f"{text}\n\n{one}\n"]) == [first]
-    assert trusted_keys(first, [note.replace("key rotation", "key rotatiom")]) == [first]
+    assert trusted_keys(first, [note.replace("key-rotation", "key-rotatiom")]) == [first]

@@ -33,14 +33,15 @@ from dispatch.adapters.providers.notifier import HttpNotifier
 from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
-from dispatch.adapters.seal.sealer import Sealer
+from dispatch.adapters.seal.notes import KeyInvalid
+from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.clock import utc_now
-from dispatch.application.ports.evidence import LedgerEvidence
+from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.stages import find_stages
@@ -67,6 +68,7 @@ class App:
     close_batches: CloseBatches
     due: DueSheet
     projector: Projector
+    seal_key: SealKey
     sealer: Sealer
     evidence: LedgerEvidence
     checks: Mapping[str, Callable[[], str]]
@@ -91,10 +93,22 @@ class App:
         return count_view(self.settings.database_url, name)
 
     def sign_now(self) -> None:
-        """Seal what is recorded and copy the checkpoint out, without waiting for the role. Raises SealRefused."""
-        while self.sealer.step():
-            pass
-        self.sealer.export()
+        """Seal what is recorded and copy the checkpoint out, without waiting for the role. Raises EvidenceMissing."""
+        try:
+            while self.sealer.step():
+                pass
+            self.sealer.export()
+        except (SealRefused, KeyInvalid) as error:
+            fix = "run `dispatch ledger verify`"
+            raise EvidenceMissing("seal_refused", str(error), "the ledger and its key", fix) from error
+
+    def rotate_seal_key(self) -> str:
+        """Sign with a new key from now on; answers its public half. Raises EvidenceMissing."""
+        try:
+            return self.seal_key.rotate().text()
+        except (KeyInvalid, FileNotFoundError) as error:
+            fix = "sign a first checkpoint with `dispatch ledger checkpoint --sign-now`"
+            raise EvidenceMissing("key_missing", str(error), str(self.seal_key.path), fix) from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -149,6 +163,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         close_batches=CloseBatches(ledger, queries, utc_now),
         due=DueSheet(pool),
         projector=Projector(url, ledger),
+        seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
         evidence=PostgresEvidence(url, seal_key, exports),
         checks={"postgres": check_postgres, "migrations": check_migrations},

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 PROOF = "c2sp.org/tlog-proof@v1"
 CONSISTENCY = "dispatch-consistency-v1"
 EXPORT = "dispatch-export-v1"
-ROTATION = "dispatch seal key rotation"
+ROTATION = "seal-key-rotation-v1"
 
 
 class Refuted(Exception):

@@ -18,7 +18,7 @@ from dispatch.adapters.seal.notes import (
 )
 
 OWNER_ONLY = 0o600
-ROTATION = "dispatch seal key rotation"
+ROTATION = "seal-key-rotation-v1"
 
 
 class SealKey:

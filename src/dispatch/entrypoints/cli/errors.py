@@ -67,13 +67,17 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
         return error.problem
     from dispatch.application.intake.profiles import ProfileUnknown
     from dispatch.application.intake.refused import FileRefused
+    from dispatch.application.ports.evidence import EvidenceMissing
     from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
     from dispatch.application.ports.queries import ViewsUnavailable
     from dispatch.domain.errors import DomainError
     from dispatch.entrypoints.settings import SettingsError
 
     match error:
-        case FileRefused(code=code, what=what, where=where, fix=fix):
+        case (
+            FileRefused(code=code, what=what, where=where, fix=fix)
+            | EvidenceMissing(code=code, what=what, where=where, fix=fix)
+        ):
             return Problem(code, what, where, fix)
         case DomainError():
             facts = ", ".join(map(str, error.args))

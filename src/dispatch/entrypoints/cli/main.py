@@ -18,6 +18,7 @@ COMMANDS = {
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
+    "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),
     "config": (f"{HERE}.config:config", "The settings in effect, and where each one came from."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and the system: what is wrong, and how to mend it."),

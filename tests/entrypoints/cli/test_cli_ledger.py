@@ -1,0 +1,191 @@
+"""`dispatch ledger`: reading the audit log, and the evidence that it is as it was recorded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dispatch.verifier import dispatch_verify as verifier
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+def recorded(system, run, jobs_file) -> str:
+    """A batch of five jobs, recorded and not sealed."""
+    batch_id: str = run("batch", "upload", jobs_file(good=5), "--json").json()["batch_id"]
+    system.admit(batch_id)
+    return batch_id
+
+
+@pytest.fixture
+def sealed(recorded: str, run) -> str:
+    """The same, sealed; answers the public key."""
+    assert run("ledger", "checkpoint", "--sign-now").code == 0
+    return (Path(os.environ["DISPATCH_DATA"]) / "checkpoints" / "key.txt").read_text().strip()
+
+
+def execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(statement)
+
+
+def test_a_good_ledger_ends_with_0(sealed: str, run):
+    answer = run("ledger", "verify", "--json")
+    verdict = answer.json()
+    assert answer.code == 0
+    assert (verdict["good"], verdict["damage"], verdict["unsealed"]) == (True, [], 0)
+    assert verdict["events"] == verdict["size"] > 5
+    shown = run("ledger", "verify")
+    assert (shown.code, shown.err) == (0, "")
+    assert "every sealed event is as it was recorded" in shown.out
+
+
+def test_a_bad_ledger_ends_with_1_and_names_the_event(sealed: str, run, database_url: str):
+    execute(database_url, "UPDATE ledger.stored_events SET actor = 'eve' WHERE notification_id = 4")
+    answer = run("ledger", "verify", "--json")
+    [damage] = answer.json()["damage"]
+    stream = run("ledger", "show", "4", "--json").json()["stream"]
+    assert answer.code == 1
+    assert (damage["kind"], damage["position"], damage["stream"]) == ("event_changed", 4, stream)
+    shown = run("ledger", "verify")
+    assert shown.code == 1
+    assert (
+        f"BAD  the event at position 4, version {damage['version']} of stream {stream}, is not as it was" in shown.out
+    )
+
+
+def test_what_cannot_be_checked_ends_with_2(recorded: str, run, tmp_path: Path, monkeypatch):
+    answer = run("ledger", "verify", "--json")
+    assert (answer.code, answer.json()["error"]["code"]) == (2, "key_missing")
+    run("ledger", "checkpoint", "--sign-now")
+    (tmp_path / "no checkpoint").write_text("nothing")
+    answer = run("ledger", "verify", "--since", tmp_path / "no checkpoint")
+    assert answer.code == 2
+    assert answer.err.startswith("error checkpoint_invalid\n")
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", "postgresql://ann@127.0.0.1:1/nowhere")
+    answer = run("ledger", "verify")
+    assert (answer.code, answer.err.splitlines()[0]) == (2, "error postgres_unreachable")
+
+
+def test_a_kept_checkpoint_finds_what_was_signed_anew(sealed: str, run, tmp_path: Path, database_url: str):
+    kept = tmp_path / "kept.txt"
+    kept.write_text(run("ledger", "checkpoint").out)
+    assert run("ledger", "verify", "--since", kept, "--key", sealed).code == 0
+    execute(database_url, "UPDATE ledger.stored_events SET actor = 'eve' WHERE notification_id = 4")
+    execute(database_url, "TRUNCATE ledger.seal_tiles, ledger.seal_checkpoints")
+    refused = run("ledger", "checkpoint", "--sign-now", "--json")
+    assert (refused.code, refused.json()["error"]["code"]) == (1, "seal_refused")
+    answer = run("ledger", "verify", "--since", kept, "--json")
+    assert answer.code == 1
+    assert answer.json()["good"] is False
+
+
+def test_proofs_and_exports_are_good_for_the_verifier_of_one_file(sealed: str, run, jobs_file, tmp_path: Path):
+    first = run("ledger", "checkpoint", "--json").json()["size"]
+    assert run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER")).code == 0
+    second = run("ledger", "checkpoint", "--sign-now", "--json").json()["size"]
+    entry = run("ledger", "show", "3", "--json").json()
+    files = {"proof": tmp_path / "proof", "consistency": tmp_path / "grown", "export": tmp_path / "export"}
+    assert run("ledger", "prove", "3", "--out", files["proof"]).code == 0
+    assert run("ledger", "consistency", first, second, "--out", files["consistency"]).code == 0
+    assert run("ledger", "export", "--out", files["export"], "--json").json()["events"] == second
+    for kind, path in files.items():
+        assert verifier.main([kind, str(path), "--key", sealed]) == 0
+    by_name = run("ledger", "prove", f"{entry['stream']}:{entry['version']}")
+    assert by_name.out == files["proof"].read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("prove", "99999"), "event_unknown"),
+        (("prove", "nothing"), "event_name_invalid"),
+        (("prove", "019aaf6c-1c00-83f2-8c1e-7a4d00000007:1"), "event_unknown"),
+        (("show", "99999"), "event_unknown"),
+        (("consistency", "1", "99999"), "checkpoint_unknown"),
+    ],
+    ids=" ".join,
+)
+def test_what_does_not_exist_is_one_block(sealed: str, run, arguments: tuple[str, ...], code: str):
+    answer = run("ledger", *arguments, "--json")
+    assert (answer.code, answer.json()["error"]["code"]) == (1, code)
+
+
+def test_an_event_that_is_not_sealed_yet_is_told_so(sealed: str, run, jobs_file):
+    assert run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER")).code == 0
+    newest = run("ledger", "tail", "--json").lines()[-1]["position"]
+    answer = run("ledger", "prove", newest, "--json")
+    assert (answer.code, answer.json()["error"]["code"]) == (1, "event_not_sealed")
+    assert "--sign-now" in answer.json()["error"]["fix"]
+
+
+def test_a_new_key_goes_on_and_the_old_one_stays_good(sealed: str, run, jobs_file):
+    fresh = run("ledger", "rotate-key", "--json").json()["public_key"]
+    assert run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER")).code == 0
+    assert run("ledger", "checkpoint", "--sign-now").code == 0
+    assert fresh != sealed
+    for key in ((), ("--key", sealed), ("--key", fresh)):
+        assert run("ledger", "verify", *key).code == 0
+
+
+def test_nobody_sees_personal_data(recorded: str, run):
+    read = [
+        run("ledger", *arguments) for arguments in (("tail", "--json"), ("search", "--name", "JobOpened", "--json"))
+    ]
+    for answer in read:
+        assert answer.code == 0
+        assert not [word for word in ("Ann", "ann1@example", "07700", "+447700", "LS1") if word in answer.out]
+    person = read[1].lines()[0]["event"]["person"]
+    assert person["name"] == "xxx xxxxxxx"
+    assert "Example" not in run("ledger", "show", read[1].lines()[0]["position"]).out
+
+
+def test_events_are_found_by_stream_name_actor_and_time(recorded: str, run):
+    everything = run("ledger", "tail", "--limit", "1000", "--json").lines()
+
+    def found(*filters: str) -> list[int]:
+        return [row["position"] for row in run("ledger", "search", *filters, "--json").lines()]
+
+    assert [row["position"] for row in everything] == sorted(row["position"] for row in everything)
+    assert found() == [row["position"] for row in everything]
+    of_batch = [row for row in everything if row["stream"] == recorded]
+    assert found("--stream", recorded) == [row["position"] for row in of_batch]
+    assert found("--name", "JobOpened") == [row["position"] for row in everything if row["name"] == "JobOpened"]
+    actor = everything[0]["actor"]
+    assert found("--actor", actor) == [row["position"] for row in everything if row["actor"] == actor]
+    middle = everything[3]["recorded_at"]
+    assert found("--since", middle) == [row["position"] for row in everything if row["recorded_at"] >= middle]
+    assert found("--until", middle) == [row["position"] for row in everything if row["recorded_at"] < middle]
+    assert found("--limit", "2") == [1, 2]
+    assert run("ledger", "search", "--since", "noon").code == 2
+    assert run("ledger", "search", "--stream", "noon").code == 2
+
+
+def test_tail_follows_what_is_recorded(recorded: str, run, jobs_file):
+    command = [
+        sys.executable,
+        "-m",
+        "dispatch.entrypoints.cli.main",
+        "ledger",
+        "tail",
+        "--follow",
+        "--limit",
+        "1",
+        "--json",
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        last = json.loads(following.stdout.readline())["position"]
+        assert run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER")).code == 0
+        fresh = json.loads(following.stdout.readline())
+        following.send_signal(signal.SIGINT)
+        assert following.wait(timeout=30) == 0
+    assert fresh["position"] == last + 1
+    assert fresh["name"] == "BatchReceived"
