@@ -8,23 +8,27 @@ import asyncio
 import itertools
 from collections.abc import Sequence
 from time import monotonic
+from uuid import uuid4
 
 import msgspec
 import structlog
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from nats.js.errors import APIError
 
 from dispatch.adapters.nats.streams import (
+    STREAM_FULL,
     WORK_STREAM,
     ensure_work_stream,
     is_idle,
     last_message_headers,
+    make_room,
     work_subject,
 )
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable
-from dispatch.application.react import Work, chunked, react
+from dispatch.application.react import INTAKE, Work, chunked, react
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +40,13 @@ EXPECTED_LAST = "Nats-Expected-Last-Msg-Id"
 EVENTS_PER_READ = 5_000
 POLL_S = 0.2
 SWEEP_EVERY_S = 0.25
+CHECK_EVERY_S = 5.0
 STALE_EVERY_S = 15.0
 PAUSE_AFTER_ACCIDENT_S = 0.5
+
+
+class CursorLost(Exception):
+    """The stream does not end with what this relay published: it was wiped, or another relay is at it."""
 
 
 class Relay:
@@ -48,8 +57,10 @@ class Relay:
         self._js: JetStreamContext = client.jetstream(timeout=5)
         self._through = 0
         self._last_id: str | None = None
+        self._take = ""
+        self._stop = asyncio.Event()
         self._numbers = itertools.count(1)
-        self._swept_at = self._stale_at = monotonic()
+        self._swept_at = self._checked_at = self._stale_at = monotonic()
 
     @property
     def through(self) -> int:
@@ -58,16 +69,18 @@ class Relay:
 
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
+        self._stop = stop
         while not stop.is_set():
             try:
                 await self._take_up()
                 while not stop.is_set():
                     wake.clear()
                     busy = await self._publish_next()
+                    await self._check()
                     await self._sweep()
                     if not busy:
                         await _either(wake, stop, POLL_S)
-            except (NatsError, LedgerUnavailable, OSError, TimeoutError) as accident:
+            except (CursorLost, NatsError, LedgerUnavailable, OSError, TimeoutError) as accident:
                 log.warning("relay.interrupted", accident=type(accident).__name__, through=self._through)
                 await _either(stop, stop, PAUSE_AFTER_ACCIDENT_S)
 
@@ -77,6 +90,8 @@ class Relay:
         headers = await last_message_headers(self._js)
         self._through = int(headers[THROUGH]) if headers and THROUGH in headers else 0
         self._last_id = headers.get(MESSAGE_ID) if headers else None
+        # New ids each time: JetStream remembers those of messages that are gone, and another relay counts as we do.
+        self._take = uuid4().hex
         log.info("relay.started", through=self._through)
 
     async def _publish_next(self) -> bool:
@@ -86,9 +101,19 @@ class Relay:
         works, last = react(recorded), recorded[-1].position
         for number, work in enumerate(works, 1):
             through = last if number == len(works) else self._through
-            await self._publish(work, f"{last}.{number}.{work.queue}", through)
+            await self._publish(work, f"{self._take}.{next(self._numbers)}", through)
         self._through = last
         return True
+
+    async def _check(self) -> None:
+        """Notice a stream that was wiped although there is nothing to publish. Raises CursorLost."""
+        now = monotonic()
+        if now - self._checked_at < CHECK_EVERY_S:
+            return
+        self._checked_at = now
+        headers = await last_message_headers(self._js)
+        if (headers or {}).get(MESSAGE_ID) != self._last_id:
+            raise CursorLost
 
     async def _sweep(self) -> None:
         now = monotonic()
@@ -104,15 +129,24 @@ class Relay:
         if stale_too:
             due += await asyncio.to_thread(self._due.sweep, stale_too, stale=True)
         for work in chunked((job.stage, job.job_id) for job in due):
-            await self._publish(work, f"due.{self._through}.{now:.3f}.{next(self._numbers)}", self._through)
+            await self._publish(work, f"{self._take}.{next(self._numbers)}", self._through)
 
     async def _publish(self, work: Work, message_id: str, through: int) -> None:
         headers = {MESSAGE_ID: message_id, THROUGH: str(through)}
         if self._last_id is not None:
             headers[EXPECTED_LAST] = self._last_id
-        await self._js.publish(
-            work_subject(work.queue), msgspec.json.encode(work.streams), stream=WORK_STREAM, headers=headers
-        )
+        subject, content = work_subject(work.queue), msgspec.json.encode(work.streams)
+        while True:
+            try:
+                await self._js.publish(subject, content, stream=WORK_STREAM, headers=headers)
+                break
+            except APIError as refusal:
+                if refusal.err_code != STREAM_FULL or self._stop.is_set():
+                    raise
+            # Wait here: whoever begins again fills the room with what is in the stream already.
+            log.warning("relay.stream_full", through=self._through)
+            await make_room(self._js, [*self._stages, INTAKE])
+            await _either(self._stop, self._stop, PAUSE_AFTER_ACCIDENT_S)
         self._last_id = message_id
 
 

@@ -1,5 +1,7 @@
 """The JetStream streams: a cache of what the ledger owes, sized, with explicit settings that are kept up to date."""
 
+from collections.abc import Sequence
+
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -17,9 +19,8 @@ ADVANCED_SUBJECT = "dispatch.ledger.advanced"
 """Core NATS, not stored: tells followers that the ledger has grown; a lost one costs a poll."""
 
 MAX_BYTES = 1 << 30
-MAX_AGE_S = 7 * 24 * 3600
-DUPLICATE_WINDOW_S = 120
-DELIVERIES_MAX = 10
+STREAM_FULL = 10077
+"""JetStream's error code for a message that a limit of the stream refuses (JSStreamStoreFailedF)."""
 
 
 def work_subject(queue: str) -> str:
@@ -35,7 +36,8 @@ def consumer_name(queue: str) -> str:
 async def ensure_work_stream(js: JetStreamContext) -> None:
     """Create the work stream, or bring it to these settings.
 
-    Limits retention: work-queue streams forget message ids after a restart (and with them, duplicates).
+    Nothing goes by age: what nobody has worked at yet would be lost, and so would be the relay's cursor. A full stream
+    refuses instead, and `make_room` drops what is done.
     """
     config = StreamConfig(
         name=WORK_STREAM,
@@ -44,8 +46,6 @@ async def ensure_work_stream(js: JetStreamContext) -> None:
         storage=StorageType.FILE,
         discard=DiscardPolicy.NEW,
         max_bytes=MAX_BYTES,
-        max_age=MAX_AGE_S,
-        duplicate_window=DUPLICATE_WINDOW_S,
         allow_direct=True,
     )
     try:
@@ -55,7 +55,10 @@ async def ensure_work_stream(js: JetStreamContext) -> None:
 
 
 async def ensure_consumer(js: JetStreamContext, queue: str, *, ack_wait_s: float, in_flight_max: int) -> None:
-    """Create the queue's shared consumer, or bring it to these settings."""
+    """Create the queue's shared consumer, or bring it to these settings.
+
+    It delivers without end: nobody would ever take up a batch again of which the last delivery failed.
+    """
     await js.add_consumer(
         WORK_STREAM,
         ConsumerConfig(
@@ -64,7 +67,7 @@ async def ensure_consumer(js: JetStreamContext, queue: str, *, ack_wait_s: float
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ack_wait_s,
             max_ack_pending=in_flight_max,
-            max_deliver=DELIVERIES_MAX,
+            max_deliver=-1,
         ),
     )
 
@@ -88,3 +91,17 @@ async def is_idle(js: JetStreamContext, queue: str) -> bool:
     except NotFoundError:
         return True
     return not info.num_pending and not info.num_ack_pending
+
+
+async def make_room(js: JetStreamContext, queues: Sequence[str]) -> None:
+    """Drop the messages that are done, but never the stream's last one, which is the relay's cursor."""
+    last = (await js.stream_info(WORK_STREAM)).state.last_seq
+    for queue in queues:
+        try:
+            info = await js.consumer_info(WORK_STREAM, consumer_name(queue))
+        except NotFoundError:
+            continue  # Nobody has worked there yet.
+        idle = not info.num_pending and not info.num_ack_pending  # Then all that is not newer than `last` is done.
+        done = last - 1 if idle else info.ack_floor.stream_seq if info.ack_floor else 0
+        if done > 0:
+            await js.purge_stream(WORK_STREAM, seq=min(done + 1, last), subject=work_subject(queue))
