@@ -26,7 +26,7 @@ STREAMS_PER_RUN = 500
 MESSAGES_PER_FETCH_MAX = 20
 FETCH_WAIT_S = 5.0
 PAUSE_AFTER_ACCIDENT_S = 0.5
-REDELIVER_AFTER_S = 1.0
+REDELIVER_FIRST_S, REDELIVER_MAX_S = 1.0, 30.0
 
 _STREAMS = msgspec.json.Decoder(tuple[str, ...])
 
@@ -34,15 +34,21 @@ _STREAMS = msgspec.json.Decoder(tuple[str, ...])
 class Worker:
     """Works at some queues until `stop` is set, then finishes what it has in hand."""
 
-    def __init__(self, client: Client, run: Run, *, ack_wait_s: float, lanes: int = 2) -> None:
+    def __init__(
+        self, client: Client, run: Run, *, ack_wait_s: float, lanes: int = 2, streams_per_run: int = STREAMS_PER_RUN
+    ) -> None:
         self._js: JetStreamContext = client.jetstream(timeout=5)
         self._run, self._ack_wait_s, self._lanes = run, ack_wait_s, lanes
+        self._streams_per_run = streams_per_run
         self._appetite: dict[str, int] = {}  # Messages per fetch: many small ones are run as one chunk.
         self.in_flight = 0
 
     async def work(self, queues: Sequence[str], stop: asyncio.Event) -> None:
         """Run all lanes of all queues; returns when `stop` is set and every lane has finished its work in hand."""
-        await asyncio.gather(*(self._lane(queue, stop) for queue in queues for _ in range(self._lanes)))
+        async with asyncio.TaskGroup() as lanes:  # A bug in one of them stops all: none works on unseen.
+            for queue in queues:
+                for _ in range(self._lanes):
+                    lanes.create_task(self._lane(queue, stop))
 
     async def _lane(self, queue: str, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -76,8 +82,12 @@ class Worker:
         await self._carry_out(queue, messages)
 
     async def _carry_out(self, queue: str, messages: list[Msg]) -> None:
-        streams = list(dict.fromkeys(stream for message in messages for stream in _STREAMS.decode(message.data)))
-        fitting = STREAMS_PER_RUN * len(messages) // max(1, len(streams))
+        contents = [(message, await _read(message, queue)) for message in messages]
+        messages = [message for message, content in contents if content is not None]
+        streams = list(dict.fromkeys(stream for _, content in contents for stream in content or ()))
+        if not messages:
+            return
+        fitting = self._streams_per_run * len(messages) // max(1, len(streams))
         self._appetite[queue] = max(1, min(fitting, MESSAGES_PER_FETCH_MAX))
         pulse = asyncio.ensure_future(self._keep_alive(messages))
         self.in_flight += len(streams)
@@ -85,7 +95,7 @@ class Worker:
             await self._run(queue, streams)
         except Exception:
             log.exception("worker.failed", queue=queue, streams=len(streams))
-            await asyncio.gather(*(message.nak(delay=REDELIVER_AFTER_S) for message in messages))
+            await asyncio.gather(*(message.nak(delay=_pause_after(message)) for message in messages))
         else:
             await asyncio.gather(*(message.ack() for message in messages))
         finally:
@@ -96,8 +106,27 @@ class Worker:
         """Tell JetStream that we are at it, so that nobody else gets the work while we live."""
         while True:
             await asyncio.sleep(self._ack_wait_s / 3)
-            for message in messages:
-                await message.in_progress()
+            try:
+                for message in messages:
+                    await message.in_progress()
+            except NatsError as accident:  # The connection may come back while the work goes on.
+                log.warning("worker.silent", accident=type(accident).__name__)
+
+
+async def _read(message: Msg, queue: str) -> tuple[str, ...] | None:
+    """The streams that a message names; None for one that is not of ours, which nobody is to get again."""
+    try:
+        return _STREAMS.decode(message.data)
+    except msgspec.MsgspecError as error:
+        log.error("worker.unreadable", queue=queue, why=str(error))  # noqa: TRY400 - a fact for people, not a bug of ours
+        await message.term()
+        return None
+
+
+def _pause_after(message: Msg) -> float:
+    """The more often work has failed, the longer it waits."""
+    failed_before = min(message.metadata.num_delivered - 1, 10)
+    return min(REDELIVER_MAX_S, REDELIVER_FIRST_S * 2.0**failed_before)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

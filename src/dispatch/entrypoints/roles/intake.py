@@ -17,10 +17,18 @@ async def run(context: RoleContext) -> None:
     app = context.app
 
     async def admit(queue: str, streams: Sequence[str]) -> None:
+        crashes: list[Exception] = []
         for batch_id in streams:
-            status = await asyncio.to_thread(app.admit, batch_id)
-            log.info("batch.admitted", batch_id=batch_id, status=status)
+            try:
+                status = await asyncio.to_thread(app.admit, batch_id)
+            except Exception as crash:
+                log.exception("batch.interrupted", batch_id=batch_id)
+                crashes.append(crash)  # One batch that cannot be taken in holds up no other.
+            else:
+                log.info("batch.admitted", batch_id=batch_id, status=status)
+        if crashes:
+            raise ExceptionGroup("batches are to be taken in again", crashes)
 
-    worker = Worker(context.nats, admit, ack_wait_s=app.settings.work_ack_wait_s, lanes=1)
+    worker = Worker(context.nats, admit, ack_wait_s=app.settings.work_ack_wait_s, lanes=1, streams_per_run=1)
     context.on_ready("taking in")
     await worker.work([INTAKE], context.stop)
