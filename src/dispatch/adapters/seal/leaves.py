@@ -12,6 +12,9 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
 
 from dispatch.application.ports.evidence import Entry
 
@@ -44,18 +47,42 @@ def read_rows(
     )
     most = "" if limit is None else f" LIMIT {int(limit)}"
     query = f"SELECT {FIELDS} FROM ledger.stored_events WHERE {where} ORDER BY notification_id{most}"  # noqa: S608 - numbers
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT BINARY)") as copy:
-        rows = iter(copy)  # libpq answers one row at a time.
-        first = bytes(next(rows, b""))
-        if not first.startswith(_SIGNATURE):
-            raise psycopg.DataError("Postgres did not answer in binary COPY format")
-        row = first[_HEADER_BYTES:]
-        while row != _TRAILER:
-            if row:
-                yield row
-            row = bytes(next(rows, _TRAILER))
-        if next(rows, None) is not None:
-            raise psycopg.DataError("Postgres answered more after the end")
+    rows = _copied(connection.pgconn, f"COPY ({query}) TO STDOUT (FORMAT BINARY)")
+    first = next(rows, b"")
+    if not first.startswith(_SIGNATURE):
+        raise psycopg.DataError("Postgres did not answer in binary COPY format")
+    row = first[_HEADER_BYTES:]  # The header comes in front of the first row.
+    while row != _TRAILER:
+        if row:
+            yield row
+        row = next(rows, _TRAILER)
+    for _ in rows:
+        raise psycopg.DataError("Postgres answered more after the end")
+
+
+def _copied(connection: PGconn, statement: str) -> Iterator[bytes]:
+    """The data of a COPY, one row at a time, as libpq promises (PQgetCopyData).
+
+    `Cursor.copy` costs twice the processor time of reading and hashing together.
+    """
+    begun = connection.exec_(statement.encode())
+    if begun.status != ExecStatus.COPY_OUT:
+        raise error_from_result(begun)
+    read, ended = connection.get_copy_data, False
+    try:
+        size, row = read(0)
+        while size > 0:
+            yield bytes(row)
+            size, row = read(0)
+        ended = True
+    finally:
+        if not ended:  # Whoever read has stopped early: the rest is not waited for.
+            connection.get_cancel().cancel()
+            while read(0)[0] > 0:
+                pass
+        while (result := connection.get_result()) is not None:
+            if ended and result.status != ExecStatus.COMMAND_OK:
+                raise error_from_result(result)
 
 
 def hash_row(row: bytes) -> bytes:
