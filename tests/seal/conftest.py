@@ -72,7 +72,7 @@ def grow(ledger: PostgresLedger) -> Callable[[int], list[str]]:
 def superuser(ledger: PostgresLedger, database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """Whoever owns the database, with every protection of the tables switched off."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
+        connection.execute("ALTER TABLE ledger.stored_events DISABLE TRIGGER append_only")  # As its owner can.
         yield connection
 
 

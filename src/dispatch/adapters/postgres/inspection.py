@@ -8,6 +8,12 @@ from dispatch.adapters.postgres.migrate import current_revision, newest_revision
 from dispatch.adapters.postgres.views.catalogue import VIEWS
 
 CONNECT_TIMEOUT_S = 5
+GUARDED = """
+SELECT EXISTS (
+    SELECT FROM pg_trigger
+    WHERE tgrelid = to_regclass('ledger.stored_events') AND tgname = 'append_only' AND tgenabled = 'A'
+)
+"""
 
 
 class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +26,8 @@ class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
     synchronous_commit: str
     revision: str
     revision_newest: str
+    is_append_only: bool
+    """Does the database itself refuse to change what the ledger holds? False also before the first migration."""
 
 
 def inspect_server(url: str) -> ServerFacts:
@@ -29,6 +37,7 @@ def inspect_server(url: str) -> ServerFacts:
             "SELECT current_setting('server_version'), current_setting('server_version_num')::int,"
             " current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')"
         ).fetchone()
+        guarded = connection.execute(GUARDED).fetchone()
     if row is None:
         raise AssertionError("a SELECT without FROM answers one row")
     version, number, fsync, full_page_writes, synchronous_commit = row
@@ -40,6 +49,7 @@ def inspect_server(url: str) -> ServerFacts:
         synchronous_commit=synchronous_commit,
         revision=current_revision(url),
         revision_newest=newest_revision(),
+        is_append_only=guarded == (True,),
     )
 
 
