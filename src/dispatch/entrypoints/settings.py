@@ -11,6 +11,19 @@ PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
 SECRETS = frozenset({"provider_api_key"})
 URLS = frozenset({"database_url", "nats_url"})
+RANGES: Mapping[str, tuple[float, float]] = {
+    "http_port": (0, 65535),
+    "workers": (1, 64),
+    "worker_lanes": (1, 64),
+    "provider_timeout_s": (0.01, 3600),
+    "provider_connections_max": (1, 10_000),
+    "work_ack_wait_s": (0.1, 3600),
+    "error_threshold_percent": (0, 100),
+    "file_bytes_max": (1, 1 << 50),
+    "checkpoint_every_s": (0.1, 86_400),
+    "shutdown_grace_s": (0, 3600),
+}
+"""From and to, both allowed."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +92,7 @@ def load_settings(
     With `join_running` off the note is left aside: `dispatch up` itself starts a system of its own.
 
     Raises:
-        SettingsError: a value that is not of its type, or a name that does not exist.
+        SettingsError: a value that is not of its type or out of its range, or a name that does not exist.
     """
     names = {field.name: field for field in msgspec.structs.fields(Settings)}
     values: dict[str, Any] = {}
@@ -100,12 +113,25 @@ def read_runtime(data: Path) -> dict[str, Any]:
     """What the running system wrote about itself; empty when none runs on this folder, or it was killed."""
     try:
         note = msgspec.json.decode((data / RUNTIME_FILE).read_bytes(), type=dict[str, Any])
-        os.kill(int(note["pid"]), 0)
-    except PermissionError:
-        return note  # It runs, as another user.
-    except (OSError, msgspec.MsgspecError, KeyError, ValueError):
+        pid = int(note["pid"])
+    except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError):
         return {}
-    return note
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        pass  # It runs, as another user.
+    except (OSError, OverflowError):
+        return {}
+    # Process ids come again, in containers nearly always.
+    return note if note.get("pid_started", "") in ("", process_started(pid)) else {}
+
+
+def process_started(pid: int) -> str:
+    """When this process was started, in clock ticks since boot (proc_pid_stat(5)); empty where nobody can say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
 
 
 def redacted(settings: Settings) -> dict[str, Any]:
@@ -134,6 +160,8 @@ def _from_environment(environ: Mapping[str, str], names: Mapping[str, Any]) -> d
                 found[name.removesuffix("_file")] = (variable, Path(text).read_text().strip())
             except OSError as error:
                 raise SettingsError(f"{variable}: the file {text} cannot be read ({error.strerror})") from error
+            except UnicodeDecodeError as error:
+                raise SettingsError(f"{variable}: the file {text} is not UTF-8 text") from error
         else:
             known = ", ".join(PREFIX + known.upper() for known in names)
             raise SettingsError(f"{variable} is not a setting of dispatch; known: {known}")
@@ -145,9 +173,13 @@ def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the s
     if kind is Path:
         return Path(value)
     try:
-        return msgspec.convert(value, kind, strict=False)
+        read = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
+    least, most = RANGES.get(name, (float("-inf"), float("inf")))
+    if name in RANGES and not least <= read <= most:
+        raise SettingsError(f"{where}: {value!r} is out of range, write a number from {least} to {most}")
+    return read
 
 
 def _without_password(url: str) -> str:

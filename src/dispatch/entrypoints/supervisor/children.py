@@ -44,6 +44,7 @@ class Child:
     ready: Connection | None = None
     words: dict[str, str] = field(default_factory=dict)  # What each role of it said when it was ready.
     starts: int = 0
+    deaths: int = 0  # Soon after a start, one after the other.
     started_at: float = 0.0
     start_after: float = 0.0
 
@@ -77,6 +78,7 @@ class Children:
                 role, word = connection.recv()
                 child.words[role] = word
             except (EOFError, OSError):
+                connection.close()
                 child.ready = None
         for child in self._children.values():
             self._revive(child)
@@ -108,7 +110,8 @@ class Children:
 
     def stop(self, names: list[str], grace_s: float) -> None:
         """Tell these processes to stop, all at once, and kill whoever is still there when the time of grace is over."""
-        stopping = [child.process for name in names if (child := self._children.pop(name, None)) and child.process]
+        leaving = [child for name in names if (child := self._children.pop(name, None))]
+        stopping = [child.process for child in leaving if child.process]
         for process in stopping:
             process.terminate()
         deadline = time.monotonic() + grace_s
@@ -118,6 +121,9 @@ class Children:
                 log.warning("child.killed", child=process.name, after_s=grace_s)
                 process.kill()
                 process.join()
+        for child in leaving:
+            if child.ready is not None:
+                child.ready.close()
 
     def stop_all(self, grace_s: float) -> None:
         """Stop everything; what others depend on, last."""
@@ -129,8 +135,12 @@ class Children:
         process = self._context.Process(
             target=child.target, args=(*child.arguments, sender), name=f"dispatch-{child.name}", daemon=True
         )
-        process.start()
-        sender.close()
+        try:
+            process.start()
+        finally:
+            sender.close()
+        if child.ready is not None:
+            child.ready.close()
         child.process, child.ready, child.words = process, receiver, {}
         child.starts += 1
         child.started_at = time.monotonic()
@@ -139,13 +149,21 @@ class Children:
         now = time.monotonic()
         if child.process is not None and not child.process.is_alive():
             code = child.process.exitcode
-            died_of = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
-            steady = now - child.started_at > STEADY_AFTER_S
-            pause_s = 0.0 if steady else min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** (child.starts - 1))
-            log.warning("child.died", child=child.name, of=died_of, again_in_s=pause_s)
+            child.deaths = 0 if now - child.started_at > STEADY_AFTER_S else min(child.deaths + 1, 100)
+            pause_s = min(PAUSE_MAX_S, PAUSE_FIRST_S * 2.0 ** (child.deaths - 1)) if child.deaths else 0.0
+            log.warning("child.died", child=child.name, of=_died_of(code), again_in_s=pause_s)
             child.process, child.start_after = None, now + pause_s
         if child.process is None and now >= child.start_after:
             self._start(child)
+
+
+def _died_of(code: int | None) -> str:
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"  # A real-time signal has no name.
 
 
 def play_roles(roles: tuple[str, ...], settings: Settings, log_file: Path, ready: Connection) -> None:

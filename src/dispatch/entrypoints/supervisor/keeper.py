@@ -36,9 +36,13 @@ class Keeper:
 
     def _keep(self) -> None:
         while not self._over.wait(LOOK_EVERY_S):
-            self._children.pump()
-            if time.monotonic() >= self._again_at:
-                self._revive_servers()
+            try:
+                self._children.pump()
+                if time.monotonic() >= self._again_at:
+                    self._revive_servers()
+            except Exception:  # Without a keeper nothing would ever be started again.
+                log.exception("keeper.failed")
+                self._over.wait(PAUSE_AFTER_FAILURE_S)
 
     def _revive_servers(self) -> None:
         for server in self._servers:

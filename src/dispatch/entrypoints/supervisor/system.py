@@ -1,6 +1,5 @@
 """The whole system: embedded servers where none are named, the simulator where no provider is, and every role."""
 
-import os
 import shutil
 import time
 from collections.abc import Callable
@@ -28,7 +27,8 @@ log = structlog.get_logger(__name__)
 
 READY_WITHIN_S = 60.0
 MARKER = "dispatch-data"
-"""A file in every data folder: only a folder that has it is ever emptied."""
+"""A file in every data folder that dispatch has made: only a folder that has it is ever emptied."""
+MADE_BEFORE_THE_MARKER = {"logs"}
 
 Say = Callable[[str], None]
 
@@ -71,7 +71,8 @@ class System:
         started = time.perf_counter()
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
-        (data / MARKER).touch()
+        if {path.name for path in data.iterdir()} <= MADE_BEFORE_THE_MARKER:
+            (data / MARKER).touch()
         self._children.warm_up()
         self._say("starting Postgres and NATS")
         with ThreadPoolExecutor(1, "servers") as aside:
@@ -148,7 +149,6 @@ class System:
             "notifier_url": settings.notifier_url,
             "api_url": self.url,
             "simulator_url": self.simulator_url,
-            "pid": os.getpid(),
             "pids": self.pids(),
         }
         self._open.enter_context(runtime_note(settings.data, note))
@@ -166,6 +166,9 @@ def empty_data(data: Path) -> None:
     """
     if not data.exists():
         return
+    if not data.is_dir():
+        what, fix = "this is a file and no folder", "name another folder with --data"
+        raise CannotStart("folder_not_ours", what, str(data), fix)
     if any(data.iterdir()) and not (data / MARKER).exists():
         what, fix = "dispatch did not make this folder, so it is not emptied", "name another folder with --data"
         raise CannotStart("folder_not_ours", what, str(data), fix)
