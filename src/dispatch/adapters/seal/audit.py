@@ -7,7 +7,7 @@ import msgspec
 import psycopg
 
 from dispatch.adapters.seal.comparison import Rows, compare, late, missing
-from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_row, position_of, read_rows
+from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_rows, positions_of, read_rows
 from dispatch.adapters.seal.strays import find_strays
 from dispatch.adapters.seal.tiles import TILE_BYTES, WIDTH, Tile, TileMissing, Tiles
 from dispatch.adapters.seal.verdicts import Findings
@@ -109,7 +109,7 @@ class Audit:
             before = self._tiles.tile(0, number - 1) if number else None
             first = before.positions[-1] + 1 if before and before.positions else BEFORE_ALL + 1
         rows = list(read_rows(self._connection, first - 1, through=until, limit=width))
-        return Tile(0, number, b"".join(map(hash_row, rows)), [position_of(row) for row in rows])
+        return Tile(0, number, b"".join(hash_rows(rows)), positions_of(rows))
 
     def _last_position(self) -> int:
         """The position of the last event that was signed: from its tile or, where that is lost, from the checkpoint."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from dispatch.adapters.seal.leaves import hash_row, place_of, position_of
+from dispatch.adapters.seal.leaves import hash_rows, place_of, position_of, positions_of
 from dispatch.adapters.seal.tiles import Tile
 from dispatch.application.ports.evidence import Damage, DamageKind
 from dispatch.domain.merkle import HASH_BYTES
@@ -37,7 +37,7 @@ class Compared(NamedTuple):
 
 def compare(tile: Tile, first: int, rows: Sequence[bytes]) -> Compared:
     """The rows of a stretch and its tile, of which the first event is number `first` of the tree."""
-    hashes, positions = list(map(hash_row, rows)), list(map(position_of, rows))
+    hashes, positions = hash_rows(rows), list(positions_of(rows))
     found = b"".join(hashes)
     if found == tile.hashes and positions == list(tile.positions):
         return Compared(found, found, [], [])

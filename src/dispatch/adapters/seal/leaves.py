@@ -5,7 +5,7 @@ across versions of Postgres (PostgreSQL documentation, COPY, "Binary Format").
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -40,28 +40,18 @@ _FIELDS_EACH = 9
 
 def read_rows(
     connection: psycopg.Connection[Any], after: int, *, through: int | None = None, limit: int | None = None
-) -> Iterator[bytes]:
+) -> Generator[bytes, None, None]:
     """The stored rows behind a position, in order, in one snapshot. Raises psycopg.Error."""
     where = f"notification_id >= {int(after) + 1}" + (
         "" if through is None else f" AND notification_id <= {int(through)}"
     )
     most = "" if limit is None else f" LIMIT {int(limit)}"
     query = f"SELECT {FIELDS} FROM ledger.stored_events WHERE {where} ORDER BY notification_id{most}"  # noqa: S608 - numbers
-    rows = _copied(connection.pgconn, f"COPY ({query}) TO STDOUT (FORMAT BINARY)")
-    first = next(rows, b"")
-    if not first.startswith(_SIGNATURE):
-        raise psycopg.DataError("Postgres did not answer in binary COPY format")
-    row = first[_HEADER_BYTES:]  # The header comes in front of the first row.
-    while row != _TRAILER:
-        if row:
-            yield row
-        row = next(rows, _TRAILER)
-    for _ in rows:
-        raise psycopg.DataError("Postgres answered more after the end")
+    return _copied(connection.pgconn, f"COPY ({query}) TO STDOUT (FORMAT BINARY)")
 
 
-def _copied(connection: PGconn, statement: str) -> Iterator[bytes]:
-    """The data of a COPY, one row at a time, as libpq promises (PQgetCopyData).
+def _copied(connection: PGconn, statement: str) -> Generator[bytes, None, None]:
+    """The rows of a COPY, one at a time, as libpq promises (PQgetCopyData).
 
     `Cursor.copy` costs twice the processor time of reading and hashing together.
     """
@@ -70,10 +60,15 @@ def _copied(connection: PGconn, statement: str) -> Iterator[bytes]:
         raise error_from_result(begun)
     read, ended = connection.get_copy_data, False
     try:
-        size, row = read(0)
+        size, data = read(0)
+        first = bytes(data)
+        if not first.startswith(_SIGNATURE):
+            raise psycopg.DataError("Postgres did not answer in binary COPY format")
+        data = memoryview(first[_HEADER_BYTES:])  # The header comes in front of the first row.
         while size > 0:
-            yield bytes(row)
-            size, row = read(0)
+            if len(data) > len(_TRAILER):
+                yield bytes(data)
+            size, data = read(0)
         ended = True
     finally:
         if not ended:  # Whoever read has stopped early: the rest is not waited for.
@@ -85,14 +80,19 @@ def _copied(connection: PGconn, statement: str) -> Iterator[bytes]:
                 raise error_from_result(result)
 
 
-def hash_row(row: bytes) -> bytes:
-    """The leaf hash of a stored row."""
-    return sha256(LEAF + row).digest()
+def hash_rows(rows: Iterable[bytes]) -> list[bytes]:
+    """The leaf hashes of stored rows."""
+    return [sha256(LEAF + row).digest() for row in rows]
 
 
 def leaf_data(row: bytes) -> bytes:
     """The canonical bytes of a stored row."""
     return FORMAT + row
+
+
+def positions_of(rows: Sequence[bytes]) -> tuple[int, ...]:
+    """The positions of stored rows."""
+    return struct.unpack(f">{len(rows)}q", b"".join([row[6:14] for row in rows]))
 
 
 def position_of(row: bytes) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from dispatch.adapters.seal.leaves import hash_row, leaf_data
+from dispatch.adapters.seal.leaves import hash_rows, leaf_data
 from dispatch.domain.checkpoint import Checkpoint
 from dispatch.domain.merkle import (
     Node,
@@ -22,7 +22,7 @@ CONSISTENCY = "dispatch-consistency-v1"
 def inclusion_file(row: bytes, index: int, checkpoint: Checkpoint, note: str, node: Node) -> str:
     """The proof of a stored row, with its canonical bytes as extra data. Raises ProofInvalid when there is none."""
     proof = inclusion_proof(index, checkpoint.size, node)
-    verify_inclusion(hash_row(row), index, checkpoint.size, proof, checkpoint.root)
+    verify_inclusion(hash_rows([row])[0], index, checkpoint.size, proof, checkpoint.root)
     lines = [INCLUSION, f"extra {b64encode(leaf_data(row)).decode()}", f"index {index}", *base64_lines(proof)]
     return "\n".join(lines) + f"\n\n{note}"
 

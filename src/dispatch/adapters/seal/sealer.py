@@ -10,7 +10,7 @@ import structlog
 
 from dispatch.adapters.seal.exports import CheckpointFolder, Exported
 from dispatch.adapters.seal.keys import SealKey, trusted_keys
-from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_row, position_of, read_rows
+from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_rows, position_of, positions_of, read_rows
 from dispatch.adapters.seal.notes import NoteInvalid, PrivateKey, open_note, sign_note
 from dispatch.adapters.seal.strays import find_strays
 from dispatch.adapters.seal.tiles import Growth, TileMissing, Tiles
@@ -181,7 +181,7 @@ class Sealer:
 def _grow(growth: Growth, rows: Iterator[bytes], origin: str) -> Iterator[_Signed]:
     """Add the rows, and give what there is to sign: at every 4,096 events, and at the end."""
     while block := list(islice(rows, EVENTS_PER_CHECKPOINT - growth.size % EVENTS_PER_CHECKPOINT)):
-        growth.add(map(hash_row, block), map(position_of, block))
+        growth.add(hash_rows(block), positions_of(block))
         yield _Signed(Checkpoint(origin, growth.size, growth.root()), position_of(block[-1]))
 
 
