@@ -6,10 +6,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 import uvloop
@@ -24,6 +26,10 @@ from dispatch.entrypoints.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
+CLOSE_WITHIN_S = 3.0
+"""Of the time of grace so much is left for closing connections."""
 SWITCH_INTERVAL_S = 5e-5
 """With the default 5 ms a thread that waits for a socket waits for the encoder of another as well."""
 
@@ -35,14 +41,21 @@ def run_process(
     log_file: Path | None = None,
     on_ready: Callable[[str, str], None] = lambda role, word: None,
 ) -> None:
-    """Play these roles until SIGTERM or SIGINT. Raises what stops a role."""
+    """Play these roles until SIGTERM or SIGINT; from then on it takes at most `shutdown_grace_s`.
+
+    Raises what stops a role.
+    """
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
+    last_resort = threading.Timer(settings.shutdown_grace_s, _cut_off, (settings.shutdown_grace_s,))
+    last_resort.daemon = True
     try:
-        uvloop.run(_play(roles, settings, on_ready))
+        uvloop.run(_play(roles, settings, on_ready, last_resort))
     except Exception:
         log.exception("process.crashed")
         raise
+    finally:
+        last_resort.cancel()
 
 
 def die_with_parent() -> None:
@@ -57,37 +70,79 @@ def _die_after(sentinel: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-async def _play(roles: Sequence[str], settings: Settings, on_ready: Callable[[str, str], None]) -> None:
-    stop = asyncio.Event()
+def _cut_off(after_s: float) -> None:
+    """A thread that reads a big file cannot be told to stop; what it had not recorded is done again."""
+    log.warning("process.cut_off", after_s=after_s)
+    os._exit(1)
+
+
+async def _play(
+    roles: Sequence[str], settings: Settings, on_ready: Callable[[str, str], None], last_resort: threading.Timer
+) -> None:
+    stop, lost = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def begin_to_stop() -> None:
+        if not stop.is_set():
+            stop.set()
+            last_resort.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    client = await connect(settings.nats_url, name=f"dispatch-{'-'.join(roles)}")
-    wakeups = Wakeups(client)
-    app = await asyncio.to_thread(open_app, settings, wakeups.announce)
-    try:
+        loop.add_signal_handler(number, begin_to_stop)
+    name = f"dispatch-{'-'.join(roles)}"
+    client = await _unless(stop, connect(settings.nats_url, name=name, on_closed=lost.set))
+    if client is None:
+        return
+    async with AsyncExitStack() as opened:
+        opened.callback(log.info, "process.stopped")
+        opened.push_async_callback(client.close)
+        wakeups = Wakeups(client)
+        app = await asyncio.to_thread(open_app, settings, wakeups.announce)
+        opened.push_async_callback(asyncio.to_thread, app.close)
         await asyncio.to_thread(app.migrate)
         playing = [
             asyncio.create_task(find_role(role)(RoleContext(app, client, wakeups, stop, partial(on_ready, role))))
             for role in roles
         ]
-        await _until_stopped(playing, stop, settings.shutdown_grace_s)
-    finally:
-        await asyncio.to_thread(app.close)
-        await client.close()
-        log.info("process.stopped")
+        watching = asyncio.create_task(_until_lost(lost))
+        try:
+            grace_s = max(0.0, settings.shutdown_grace_s - CLOSE_WITHIN_S)
+            await _until_stopped(playing, watching, stop, begin_to_stop, grace_s)
+        finally:
+            watching.cancel()
 
 
-async def _until_stopped(playing: Sequence[asyncio.Task[None]], stop: asyncio.Event, grace_s: float) -> None:
+async def _unless(stop: asyncio.Event, waited_for: Coroutine[Any, Any, T]) -> T | None:
+    """What is waited for; None when the stop comes first."""
+    waiting, stopping = asyncio.create_task(waited_for), asyncio.create_task(stop.wait())
+    await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (waiting, stopping):
+        task.cancel()
+    await asyncio.wait({waiting, stopping})
+    return None if waiting.cancelled() else waiting.result()
+
+
+async def _until_lost(lost: asyncio.Event) -> None:
+    await lost.wait()
+    raise ConnectionError("NATS has closed the connection for good; a new process connects anew")
+
+
+async def _until_stopped(
+    playing: Sequence[asyncio.Task[None]],
+    watching: asyncio.Task[None],
+    stop: asyncio.Event,
+    begin_to_stop: Callable[[], None],
+    grace_s: float,
+) -> None:
     """Wait for the stop, or for a role that breaks; then give all of them the time of grace."""
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({stopping, *playing}, return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
+    await asyncio.wait({stopping, watching, *playing}, return_when=asyncio.FIRST_COMPLETED)
+    begin_to_stop()
     _, unfinished = await asyncio.wait(playing, timeout=grace_s)
     for role in unfinished:
         log.warning("role.cut_off", after_s=grace_s)
         role.cancel()
     await asyncio.gather(*unfinished, return_exceptions=True)
-    for role in playing:
-        if not role.cancelled() and (crash := role.exception()) is not None:
+    for task in (*playing, watching):
+        if task.done() and not task.cancelled() and (crash := task.exception()) is not None:
             raise crash
