@@ -72,7 +72,8 @@ def grow(ledger: PostgresLedger) -> Callable[[int], list[str]]:
 def superuser(ledger: PostgresLedger, database_url: str) -> Iterator[psycopg.Connection[Any]]:
     """Whoever owns the database, with every protection of the tables switched off."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("ALTER TABLE ledger.stored_events DISABLE TRIGGER append_only")  # As its owner can.
+        for table in ("stored_events", "seal_checkpoints"):  # As their owner can.
+            connection.execute(f"ALTER TABLE ledger.{table} DISABLE TRIGGER append_only")
         yield connection
 
 

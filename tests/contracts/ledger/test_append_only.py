@@ -13,6 +13,7 @@ CHANGES = {
     "update of nothing": "UPDATE ledger.stored_events SET actor = 'eve' WHERE false",
     "delete": "DELETE FROM ledger.stored_events",
     "truncate": "TRUNCATE ledger.stored_events",
+    "checkpoints": "DELETE FROM ledger.seal_checkpoints",
     "upsert": (
         "INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)"
         " SELECT originator_id, originator_version, topic, '{}' FROM ledger.stored_events"

@@ -32,7 +32,8 @@ def sealed(recorded: str, run) -> str:
 
 def execute(url: str, statement: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("ALTER TABLE ledger.stored_events DISABLE TRIGGER append_only")  # As its owner can.
+        for table in ("stored_events", "seal_checkpoints"):  # As their owner can.
+            connection.execute(f"ALTER TABLE ledger.{table} DISABLE TRIGGER append_only")
         connection.execute(statement)
 
 

@@ -9,10 +9,9 @@ from dispatch.adapters.postgres.views.catalogue import VIEWS
 
 CONNECT_TIMEOUT_S = 5
 GUARDED = """
-SELECT EXISTS (
-    SELECT FROM pg_trigger
-    WHERE tgrelid = to_regclass('ledger.stored_events') AND tgname = 'append_only' AND tgenabled = 'A'
-)
+SELECT count(*) = 2 FROM pg_trigger
+WHERE tgrelid IN (to_regclass('ledger.stored_events'), to_regclass('ledger.seal_checkpoints'))
+  AND tgname = 'append_only' AND tgenabled = 'A'
 """
 
 

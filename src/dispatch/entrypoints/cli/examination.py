@@ -131,7 +131,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
     if facts.is_append_only:
         yield Finding("append-only", Level.OK, "the database refuses to change what the ledger holds")
     else:
-        fix = "ALTER TABLE ledger.stored_events ENABLE ALWAYS TRIGGER append_only; then `dispatch ledger verify`"
+        fix = "ENABLE ALWAYS TRIGGER append_only on stored_events and seal_checkpoints; then `dispatch ledger verify`"
         yield Finding("append-only", Level.FAIL, "the guard of the ledger is off: it can be changed", fix)
     yield _views(cli)
 

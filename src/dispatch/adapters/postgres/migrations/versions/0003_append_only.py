@@ -19,12 +19,14 @@ END $$;
 
 # For the statement, not for each row: it costs an insert nothing. ALWAYS: even where replication switches off others.
 GUARD = """
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger.stored_events
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
 FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
-ALTER TABLE ledger.stored_events ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only;
 """
+GUARDED = ("ledger.stored_events", "ledger.seal_checkpoints")
 
 
 def upgrade() -> None:
-    for statement in (REFUSE, GUARD):
-        op.execute(statement)
+    op.execute(REFUSE)
+    for table in GUARDED:
+        op.execute(GUARD.format(table=table))
