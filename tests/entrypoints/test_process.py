@@ -24,9 +24,9 @@ async def closed(context):
     await context.nats.close()
     await context.stop.wait()
 
-nats_url, database_url, data, role = sys.argv[1:]
+nats_url, database_url, data, role, grace_s = sys.argv[1:]
 process.find_role = {"stuck": stuck, "closed": closed}.get
-settings = Settings(nats_url=nats_url, database_url=database_url, data=Path(data), shutdown_grace_s=1.0)
+settings = Settings(nats_url=nats_url, database_url=database_url, data=Path(data), shutdown_grace_s=float(grace_s))
 process.run_process([role], settings, log_file=Path(data) / "log", on_ready=lambda role, word: print(word, flush=True))
 """
 WITHIN_S = 20
@@ -36,7 +36,7 @@ def test_a_stop_is_heard_while_nats_does_not_answer(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(WITHIN_S)
         url = f"nats://127.0.0.1:{silent.getsockname()[1]}"
-        with start_owner(OWNER, url, "postgresql://127.0.0.1:1/none", tmp_path, "stuck") as process:
+        with start_owner(OWNER, url, "postgresql://127.0.0.1:1/none", tmp_path, "stuck", 15) as process:
             connection, _ = silent.accept()
             process.send_signal(signal.SIGTERM)
             assert process.wait(WITHIN_S) == 0
@@ -47,7 +47,7 @@ def test_a_stop_is_heard_while_nats_does_not_answer(tmp_path):
 @pytest.mark.postgres
 @pytest.mark.nats
 def test_a_thread_that_cannot_be_told_to_stop_does_not_outlive_the_grace(tmp_path, nats_url, database_url):
-    with start_owner(OWNER, nats_url, database_url, tmp_path, "stuck") as process:
+    with start_owner(OWNER, nats_url, database_url, tmp_path, "stuck", 1) as process:
         assert process.stdout.readline() == "stuck\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(WITHIN_S) == 1
@@ -57,6 +57,6 @@ def test_a_thread_that_cannot_be_told_to_stop_does_not_outlive_the_grace(tmp_pat
 @pytest.mark.postgres
 @pytest.mark.nats
 def test_a_connection_that_is_closed_for_good_ends_the_process(tmp_path, nats_url, database_url):
-    with start_owner(OWNER, nats_url, database_url, tmp_path, "closed") as process:
+    with start_owner(OWNER, nats_url, database_url, tmp_path, "closed", 1) as process:
         assert process.wait(WITHIN_S) == 1
     assert "NATS has closed the connection for good" in (tmp_path / "log").read_text()
