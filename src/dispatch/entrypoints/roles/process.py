@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+CANCEL_AGAIN_S = 0.2
 CLOSE_WITHIN_S = 3.0
 """Of the time of grace so much is left for closing connections."""
 SWITCH_INTERVAL_S = 5e-5
@@ -116,9 +117,10 @@ async def _unless(stop: asyncio.Event, waited_for: Coroutine[Any, Any, T]) -> T 
     """What is waited for; None when the stop comes first."""
     waiting, stopping = asyncio.create_task(waited_for), asyncio.create_task(stop.wait())
     await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    for task in (waiting, stopping):
-        task.cancel()
-    await asyncio.wait({waiting, stopping})
+    stopping.cancel()
+    while not waiting.done():  # More than once: a client that retries may take a cancellation for a failed attempt.
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=CANCEL_AGAIN_S)
     return None if waiting.cancelled() else waiting.result()
 
 
