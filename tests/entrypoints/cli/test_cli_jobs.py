@@ -61,6 +61,26 @@ def test_a_job_and_its_history_without_its_person(system, run, batch_id: str):
             assert personal not in answer.out
 
 
+def test_a_job_as_it_was_at_a_moment(system, run, batch_id: str):
+    job = f"{batch_id}:1"
+    now = run("job", "show", job, "--json").json()
+    opened_at, failed_at = (step["at"] for step in now["timeline"][:2])
+    then = run("job", "show", job, "--at", opened_at, "--json").json()
+    assert (then["job"]["status"], then["job"]["stage"], then["job"]["version"]) == ("running", "validate", 1)
+    assert [step["name"] for step in then["timeline"]] == ["JobOpened"]
+    assert then["as_of"] == opened_at
+    assert "As it was on" in run("job", "show", job, "--at", opened_at).out
+    after = run("job", "show", job, "--at", "2999-01-01 10:00", "--json").json()
+    assert after == {**now, "as_of": "2999-01-01T10:00:00Z"}  # Folded from the ledger, it is the row of the view.
+    assert run("job", "show", job, "--at", failed_at, "--json").json()["job"]["error_code"] == "price_not_positive"
+    early = run("job", "show", job, "--at", "2020-01-01 10:00", "--json")
+    assert (early.code, early.json()["error"]["code"]) == (1, "job_not_yet_opened")
+    assert "opened at 2" in early.json()["error"]["where"]
+    wrong = run("job", "show", job, "--at", "noon")
+    assert wrong.code == 2
+    assert "noon is not a time like 2026-11-27T10:00:00+00:00" in " ".join(wrong.err.split())
+
+
 def test_resumed_twice_it_is_sent_on_once(system, run, batch_id: str):
     job = f"{batch_id}:1"
     first, again = run("job", "resume", job, "--json").json(), run("job", "resume", job, "--json").json()

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 import rich_click as click
@@ -14,7 +14,7 @@ from dispatch.application.masking import MaskedEntry, masked_entry
 from dispatch.application.ports.evidence import Entry, EntryQuery, LedgerEvidence
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.errors import Refused
-from dispatch.entrypoints.cli.options import limit_option, shared_options
+from dispatch.entrypoints.cli.options import as_time, limit_option, shared_options
 from dispatch.entrypoints.cli.output import facts, notes, out, print_json, print_lines, table
 
 POLL_S = 0.5
@@ -82,12 +82,16 @@ def show(cli: Cli, event: str) -> None:
 @click.option("--stream", metavar="ID", type=click.UUID, help="Only of this stream: the id of a job or a batch.")
 @click.option("--name", metavar="EVENT", default="", help="Only of this name, like JobDelivered.")
 @click.option("--actor", metavar="NAME", default="", help="Only what this one caused.")
-@click.option("--since", metavar="TIME", help="Recorded at this time (ISO 8601, UTC unless it says) or later.")
-@click.option("--until", metavar="TIME", help="Recorded before this time.")
+@click.option(
+    "--since", metavar="TIME", callback=as_time, help="Recorded at this time (ISO 8601, UTC unless it says) or later."
+)
+@click.option("--until", metavar="TIME", callback=as_time, help="Recorded before this time.")
 @limit_option(100)
 @shared_options
 @click.pass_obj
-def search(cli: Cli, stream: object, name: str, actor: str, since: str | None, until: str | None, limit: int) -> None:
+def search(
+    cli: Cli, stream: object, name: str, actor: str, since: datetime | None, until: datetime | None, limit: int
+) -> None:
     """Events by stream, name, actor and time, the first ones first. Personal data is masked to its shape.
 
     \b
@@ -100,8 +104,8 @@ def search(cli: Cli, stream: object, name: str, actor: str, since: str | None, u
         stream=str(stream or ""),
         name=name,
         actor=actor,
-        since=_time(since, "--since"),
-        until=_time(until, "--until"),
+        since=since,
+        until=until,
         limit=limit,
     )
     with cli.open_app() as app:
@@ -122,16 +126,6 @@ def _follow(cli: Cli, evidence: LedgerEvidence, after: int) -> None:
             after = entries[-1].position
         else:
             time.sleep(POLL_S)
-
-
-def _time(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text} is not a time like 2026-11-23T09:00", param_hint=option) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _print(cli: Cli, entries: Sequence[Entry], *, headed: bool = True) -> None:

@@ -1,5 +1,6 @@
 """Jobs over HTTP: where each stands, what happened to it, and what people may do about it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +9,8 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
+from dispatch.application.job_at import job_row, until
+from dispatch.application.moment import parse_time
 from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
 from dispatch.domain.job.state import JobStatus
@@ -68,13 +71,20 @@ def list_jobs(
 
 
 @get("/jobs/{job_id:uuid}", operation_id="getJob", sync_to_thread=True, responses=documented(404))
-def show_job(job_id: FromPath[UUID], app: TheApp) -> JobDetail:
-    """One job and everything that happened to it, without personal data."""
-    row = app.queries.job(str(job_id))
-    if row is None:
-        fix = "take an id from GET /v1/jobs; a job shows a moment after its batch was admitted"
-        raise Refused("job_unknown", "there is no such job", where=f"job {job_id}", fix=fix)
-    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(app.ledger.trace(row.job_id)))
+def show_job(
+    job_id: FromPath[UUID],
+    app: TheApp,
+    at: Annotated[
+        str, QueryParameter(max_length=40, description="As it was at this time: ISO 8601, UTC unless it says.")
+    ] = "",
+) -> JobDetail:
+    """One job and everything that happened to it, without personal data; with `at` up to that time."""
+    moment, row = _moment(at), _job(app, job_id)
+    recorded = app.ledger.trace(row.job_id)
+    if moment is not None:
+        recorded = until(recorded, moment)
+        row = job_row(recorded)
+    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(recorded), as_of=moment)
 
 
 @post(
@@ -120,6 +130,21 @@ def show_pipeline(app: TheApp) -> Pipeline:
         views=app.queries.positions(),
         ledger_head=app.ledger.head(),
     )
+
+
+def _job(app: App, job_id: UUID) -> JobRow:
+    row = app.queries.job(str(job_id))
+    if row is None:
+        fix = "take an id from GET /v1/jobs; a job shows a moment after its batch was admitted"
+        raise Refused("job_unknown", "there is no such job", where=f"job {job_id}", fix=fix)
+    return row
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_time(text) if text else None
+    except ValueError as error:
+        raise Refused("request_invalid", str(error), where="at", fix="write it so") from error
 
 
 def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
