@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from http_door import Door, as_csv, assert_problem, rows
+from http_door import CANARIES, Door, as_csv, assert_problem, rows
 
 pytestmark = pytest.mark.postgres
 UNKNOWN = "00000000-0000-8000-8000-000000000000"
@@ -74,6 +74,20 @@ async def test_a_job_is_shown_as_it_was_at_a_moment(door: Door):
     assert_problem(await at("noon"), 400, "request_invalid")
     unescaped = await door.client.get(f"/v1/jobs/{job_id}?at=2999-01-01T10:00:00+00:00")
     assert unescaped.json() == later
+
+
+async def test_a_job_says_why_it_is_where_it_is(door: Door):
+    batch_id = await door.take_in(as_csv(rows(2, prefix="WHY")))
+    escalated, running = await door.job_ids(batch_id)
+    await door.escalate(escalated)
+    said = (await door.client.get(f"/v1/jobs/{escalated}/why")).json()
+    assert (said["status"], said["code"], said["actions"]) == ("escalated", "no_slot", ["resume", "cancel"])
+    assert (said["decided"]["name"], said["decided"]["actor"]) == ("JobEscalated", "test")
+    assert said["decided"]["position"] > said["rests_on"][0]["position"] > said["opened"]["position"]
+    assert (await door.client.get(f"/v1/jobs/{running}/why")).json()["status"] == "running"
+    assert_problem(await door.client.get(f"/v1/jobs/{UNKNOWN}/why"), 404, "job_unknown")
+    assert_problem(await door.client.get(f"/v1/jobs/{batch_id}/why"), 404, "job_unknown")
+    assert not [canary for canary in CANARIES if canary in str(said)]
 
 
 async def test_an_escalated_job_is_resumed_once_however_often_it_is_asked(door: Door):

@@ -9,10 +9,12 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
+from dispatch.application.explanation import Explanation
 from dispatch.application.job_at import job_row, until
 from dispatch.application.moment import parse_time
 from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
+from dispatch.application.why import why
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import LIMIT_MAX, Cursor, Limit, Page, decode_cursor, paged
@@ -87,6 +89,12 @@ def show_job(
     return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(recorded), as_of=moment)
 
 
+@get("/jobs/{job_id:uuid}/why", operation_id="explainJob", sync_to_thread=True, responses=documented(404))
+def explain_job(job_id: FromPath[UUID], app: TheApp) -> Explanation:
+    """Why a job is where it is: the rule, its inputs, the events that it rests on, and what can be done."""
+    return why(app.ledger, str(job_id))
+
+
 @post(
     "/jobs/{job_id:uuid}/resume",
     operation_id="resumeJob",
@@ -155,6 +163,6 @@ def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
 
 routes = Router(
     path="/v1",
-    route_handlers=[list_jobs, show_job, resume_job, cancel_job, list_escalations, show_pipeline],
+    route_handlers=[list_jobs, show_job, explain_job, resume_job, cancel_job, list_escalations, show_pipeline],
     tags=["jobs"],
 )
