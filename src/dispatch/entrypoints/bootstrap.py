@@ -77,8 +77,12 @@ class App:
     _pool: ConnectionPool
 
     def migrate(self) -> str:
-        """Bring the database to the current schema and prepare the views; answers the revision."""
-        revision = migrate(self.settings.database_url)
+        """Bring the database to the current schema and prepare the views; answers the revision.
+
+        The schema is the owner's. The views are made by the application's user, as they are at every rebuild.
+        """
+        url, owner_url = self.settings.database_url, self.settings.database_owner_url
+        revision = migrate(owner_url, application_url=url) if owner_url else migrate(url)
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
