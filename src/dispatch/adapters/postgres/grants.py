@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from dispatch.adapters.postgres.roles import APPLICATION, READER
+from dispatch.adapters.postgres.views.catalogue import VIEWS, readable
 
 TO_APPLICATION = """
 REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM PUBLIC, dispatch_app;
@@ -27,19 +28,12 @@ TO_READER = "GRANT USAGE ON SCHEMA ops, intake TO dispatch_reader;"
 
 # Read models that were made before there was a role, or by a user who did everything alone.
 HAND_OVER = """
-DO $$ DECLARE relation regclass;
-BEGIN
-    IF pg_has_role('dispatch_app', 'SET') AND pg_has_role('dispatch_app', 'USAGE') THEN
-        FOR relation IN
-            SELECT oid FROM pg_class
-            WHERE relnamespace IN ('ops'::regnamespace, 'intake'::regnamespace, 'rebuild'::regnamespace)
-              AND relkind IN ('r', 'v') AND oid <> 'intake.natural_keys'::regclass
-              AND relowner <> 'dispatch_app'::regrole AND pg_has_role(relowner, 'USAGE')
-        LOOP
-            EXECUTE format('ALTER TABLE %s OWNER TO dispatch_app', relation);
-        END LOOP;
-    END IF;
-END $$;
+SELECT format('ALTER TABLE %%s OWNER TO dispatch_app', relation.oid::regclass)
+FROM pg_roles AS application, pg_class AS relation
+WHERE application.rolname = 'dispatch_app'
+  AND pg_has_role(application.oid, 'SET') AND pg_has_role(application.oid, 'USAGE')
+  AND relation.oid IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS name)
+  AND relation.relowner <> application.oid AND pg_has_role(relation.relowner, 'USAGE')
 """
 LACKING = """
 SELECT EXISTS (
@@ -67,9 +61,16 @@ def grant(connection: psycopg.Connection[Any]) -> None:
     with connection.transaction():
         if APPLICATION in roles:
             connection.execute(TO_APPLICATION)
-            connection.execute(HAND_OVER)
+            for (statement,) in connection.execute(HAND_OVER, (_made_by_the_application(),)).fetchall():
+                connection.execute(statement)
         if READER in roles:
             connection.execute(TO_READER)
+
+
+def _made_by_the_application() -> list[str]:
+    views = [kind() for kind in VIEWS.values()]
+    rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
+    return ["ops.positions", "ops.due_leases", *readable(views), *rebuilding]
 
 
 def let_readers_read(cursor: psycopg.Cursor[Any], relations: Iterable[str]) -> None:
