@@ -114,7 +114,7 @@ def test_a_database_that_nobody_prepared_says_who_must(database_url: str, app, t
     with psycopg.connect(database_url, autocommit=True) as owner:
         owner.execute("DROP SCHEMA ledger, intake, ops, rebuild CASCADE; DROP TABLE public.alembic_version")
     url = application_url(database_url)
-    with pytest.raises(NotTheOwner, match="revision none, .* the user dispatch_service may not change it"):
+    with pytest.raises(NotTheOwner, match=r"revision none, .* the user dispatch_service may not change it"):
         migrate(url)
     alone = open_app(Settings(data=tmp_path, database_url=url))
     try:

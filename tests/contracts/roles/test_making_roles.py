@@ -20,6 +20,7 @@ from servers import application_url, as_user, fresh_database
 
 pytestmark = pytest.mark.postgres
 
+RUNBOOK = (Path(__file__).parents[3] / "docs" / "runbook.md").read_text(encoding="utf-8")
 ACLS = """
 SELECT oid::regclass::text, relacl::text, xmin::text FROM pg_class
 WHERE relnamespace::regnamespace::text IN ('ledger', 'intake', 'ops', 'rebuild', 'public') ORDER BY 1
@@ -37,9 +38,9 @@ MIGRATES = """
 def owned_database(cluster: EmbeddedPostgres, attributes: str = "") -> Iterator[str]:
     """The URL of a database for its owner, who is no superuser: what a managed Postgres gives."""
     with fresh_database(cluster.url) as url, psycopg.connect(url, autocommit=True) as superuser:
-        superuser.execute(f"CREATE ROLE landlord LOGIN {attributes}")
-        superuser.execute(f'ALTER DATABASE "{superuser.info.dbname}" OWNER TO landlord')
-        yield as_user(url, "landlord")
+        superuser.execute(f"CREATE ROLE dispatch_owner LOGIN {attributes}")
+        superuser.execute(f'ALTER DATABASE "{superuser.info.dbname}" OWNER TO dispatch_owner')
+        yield as_user(url, "dispatch_owner")
 
 
 @contextmanager
@@ -129,11 +130,7 @@ def test_an_owner_who_may_not_create_roles_works_alone_until_somebody_does(
             rights = inspect_server(url).rights
             assert (rights.is_owner, rights.roles_missing) == (True, ["dispatch_app", "dispatch_reader"])
         with psycopg.connect(new_cluster.url, autocommit=True) as superuser:  # As the runbook tells.
-            superuser.execute(
-                "CREATE ROLE dispatch_app; CREATE ROLE dispatch_reader;"
-                "GRANT dispatch_reader TO dispatch_app WITH INHERIT FALSE; GRANT dispatch_app TO landlord;"
-                "CREATE ROLE dispatch_service LOGIN PASSWORD 'test-only' IN ROLE dispatch_app"
-            )
+            superuser.execute(RUNBOOK.split("```sql")[1].partition("```")[0])
         with opened(tmp_path, application_url(url), url) as app:
             works(app)
             rights = inspect_server(app.settings.database_url).rights
