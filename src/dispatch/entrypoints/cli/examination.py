@@ -124,7 +124,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
             yield Finding(name, Level.OK, value)
     if facts.revision != facts.revision_newest:
         found = f"revision {facts.revision or 'none'}, {facts.revision_newest} is needed"
-        fix = "run `dispatch migrate` as the owner of the database, or start `dispatch up` on it: that prepares it"
+        fix = "run `dispatch migrate` as the owner of this database, or `dispatch up`: that prepares it"
         yield Finding("schema", Level.FAIL, found, fix)
         return
     yield Finding("schema", Level.OK, f"revision {facts.revision}")
