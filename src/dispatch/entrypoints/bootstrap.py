@@ -20,12 +20,13 @@ from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nat
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
-from dispatch.adapters.postgres.migrate import current_revision, migrate, newest_revision
+from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.rights import Rights as Rights
 from dispatch.adapters.providers.contact_finder import HttpContactFinder
 from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
 from dispatch.adapters.providers.http import build_client
@@ -77,8 +78,18 @@ class App:
     _pool: ConnectionPool
 
     def migrate(self) -> str:
-        """Bring the database to the current schema and prepare the views; answers the revision."""
-        revision = migrate(self.settings.database_url)
+        """Bring the database to the current schema and prepare the views; answers the revision.
+
+        The schema is the owner's. The views are made by the application's user, as they are at every rebuild.
+
+        Raises:
+            NotRunning: the schema is not there yet, and the user who is to make it may not.
+        """
+        url, owner_url = self.settings.database_url, self.settings.database_owner_url
+        try:
+            revision = migrate(owner_url, application_url=url) if owner_url else migrate(url)
+        except NotTheOwner as error:
+            raise NotRunning(f"{error}: run `dispatch migrate` as its owner, DISPATCH_DATABASE_OWNER_URL") from error
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()

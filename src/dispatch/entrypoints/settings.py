@@ -10,7 +10,7 @@ import msgspec
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
 SECRETS = frozenset({"provider_api_key"})
-URLS = frozenset({"database_url", "nats_url"})
+URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
     "workers": (1, 64),
@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder for received files, the embedded servers' data, and logs."""
     database_url: str = ""
     """libpq URL of Postgres 16 or newer; empty: the embedded one."""
+    database_owner_url: str = ""
+    """The same database as the user who owns the schema and runs migrations; empty: the one of the database URL."""
     nats_url: str = ""
     """URL of a NATS server with JetStream; empty: the embedded one."""
     http_host: str = "127.0.0.1"

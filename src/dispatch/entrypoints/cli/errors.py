@@ -113,7 +113,7 @@ def _postgres(error: BaseException, cli: "Cli") -> Problem | None:
     for cause in _causes(error):
         match cause:
             case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
-                fix = "start `dispatch up`, or a role of it, on this database once: that prepares it"
+                fix = "run `dispatch migrate` as the owner of this database, or `dispatch up`: that prepares it"
                 return Problem("database_not_prepared", _first_line(cause), _database(cli), fix)
             case psycopg.OperationalError() | PoolTimeout():
                 return _unreachable(cause, cli)

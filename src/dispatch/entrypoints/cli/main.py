@@ -14,6 +14,7 @@ HERE = "dispatch.entrypoints.cli"
 COMMANDS = {
     "up": (f"{HERE}.up:up", "Run the whole system on this machine, with embedded servers."),
     "run": (f"{HERE}.run:run", "Run some of the system's roles in this process."),
+    "migrate": (f"{HERE}.migrate:migrate", "Bring the database to the current schema, as its owner."),
     "batch": (f"{HERE}.batch:batch", "Upload files and see what became of them."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
