@@ -134,7 +134,7 @@ class EraseContact:
         removed, needed = set[str](), set[str]()
         for batch_id in {job.batch_id for _, job in self._load(jobs)} - {""}:
             batch = self._batch(batch_id)
-            if self.files.has(batch.file_hash):
+            if batch.file_hash and self.files.has(batch.file_hash):
                 (needed if batch.status in NEEDS_FILE else removed).add(batch.file_hash)
         return tuple(sorted(removed - needed)), tuple(sorted(needed))
 

@@ -9,7 +9,7 @@ import msgspec
 
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key"})
+SECRETS = frozenset({"provider_api_key", "master_key"})
 URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
@@ -20,6 +20,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "work_ack_wait_s": (0.1, 3600),
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
+    "files_kept_days": (1, 36_500),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
@@ -63,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Error budget of a batch that names none."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    files_kept_days: int = 30
+    """Received files are removed after so many days, unless a batch still reads them."""
+    master_key: str = ""
+    """Key over the keys of persons; empty: `master.key` in the data folder, made on the first start. Keep a copy."""
     seal_key_file: str = ""
     """Private key that signs checkpoints; empty: `seal.key` in the data folder, made on the first start."""
     seal_origin: str = ""

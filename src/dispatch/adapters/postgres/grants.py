@@ -22,6 +22,9 @@ GRANT USAGE ON SEQUENCE ledger.stored_events_notification_id_seq TO dispatch_app
 GRANT EXECUTE ON FUNCTION ledger.append TO dispatch_app;
 GRANT SELECT ON public.alembic_version TO dispatch_app;
 GRANT SELECT, INSERT ON intake.natural_keys TO dispatch_app;
+GRANT USAGE ON SCHEMA privacy TO dispatch_app;  -- Nothing of it for readers.
+GRANT SELECT, INSERT, UPDATE ON privacy.master_keys, privacy.index_key, privacy.subject_keys TO dispatch_app;
+GRANT SELECT, INSERT, DELETE ON privacy.addresses TO dispatch_app;
 GRANT USAGE, CREATE ON SCHEMA ops, intake, rebuild TO dispatch_app;
 """
 TO_READER = "GRANT USAGE ON SCHEMA ops, intake TO dispatch_reader;"

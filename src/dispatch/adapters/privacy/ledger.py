@@ -20,4 +20,5 @@ class EncryptedLedger:
         return self._ledger.append(self._vault.encrypt(appends))
 
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        return self._ledger.append_bulk(marker, self._vault.encrypt(list(new)))
+        first, *others = self._vault.encrypt([marker, *new])
+        return self._ledger.append_bulk(first, others)

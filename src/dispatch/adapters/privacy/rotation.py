@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.cipher import new_key, wrap
-from dispatch.adapters.privacy.keyring import INDEX, INDEX_KEY, IN_USE, LOCK, REGISTER, Keyring
+from dispatch.adapters.privacy.keyring import IN_USE, INDEX, INDEX_KEY, LOCK, REGISTER, Keyring
 from dispatch.adapters.privacy.master_keys import key_id
 
 KEYS_PER_STEP = 5_000
@@ -37,7 +37,7 @@ class Rotation:
         self._pool, self._keyring = pool, keyring
 
     def __call__(self, on_progress: Callable[[int, int], None] = lambda done, all_of_them: None) -> tuple[str, int]:
-        """Rotate, or finish a rotation that was interrupted; answers the id of the key in use and how many were wrapped.
+        """Rotate, or finish an interrupted rotation; answers the id of the key in use and how many keys were wrapped.
 
         Keys of a file: a new one is made, and the old one removed at the end. Keys of a setting: the first one named
         becomes the one in use; the others may be taken out of the setting afterwards.

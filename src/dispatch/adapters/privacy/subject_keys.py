@@ -22,7 +22,8 @@ FIND = (
 )
 REMEMBER = """
 INSERT INTO privacy.addresses (contact, subject)
-SELECT contact, subject FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[]) AS known (contact, subject) ORDER BY contact, subject
+SELECT contact, subject FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[]) AS known (contact, subject)
+ORDER BY contact, subject
 ON CONFLICT DO NOTHING
 """
 
@@ -45,9 +46,7 @@ class SubjectKeys:
         with transaction(self._pool) as connection:
             return _find(connection, subjects)
 
-    def ensure(
-        self, subjects: Sequence[bytes], addresses: Iterable[tuple[bytes, bytes]]
-    ) -> dict[bytes, bytes | None]:
+    def ensure(self, subjects: Sequence[bytes], addresses: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes | None]:
         """The key of each subject, made where there is none, durably; None where it was destroyed.
 
         `addresses` are pairs of contact and subject to be remembered, so that the subject can be found and erased.
@@ -67,9 +66,7 @@ class SubjectKeys:
                 rotated = False
                 offered = connection.execute(OFFER, (master_id, _texts(fresh), wrapped))
                 stored = {} if offered.rowcount == len(fresh) else _find(connection, list(fresh))
-                live = [
-                    pair for pair in addresses if pair[1] not in stored or stored[pair[1]].wrapped is not None
-                ]
+                live = [pair for pair in addresses if pair[1] not in stored or stored[pair[1]].wrapped is not None]
                 if live:
                     connection.execute(REMEMBER, ([_text(c) for c, _ in live], [_text(s) for _, s in live]))
         if rotated:

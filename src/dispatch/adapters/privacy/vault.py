@@ -43,9 +43,7 @@ class PostgresPersonVault:
             ValueError: a stream's id is not a UUID.
             KeyMissing, LedgerUnavailable: nothing is lost; ask again.
         """
-        persons = {
-            uuid_bytes(append.stream): known for append in appends if (known := _persons(append.events))
-        }
+        persons = {uuid_bytes(append.stream): known for append in appends if (known := _persons(append.events))}
         if not persons:
             return list(appends)
         index_key = self._keyring.index_key()
