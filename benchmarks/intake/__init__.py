@@ -30,7 +30,7 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
 
     def unencrypted():
         with lab.database("ledger", migrate) as url:
-            return isolated(ours.to_durable_jobs, url, file, good, encrypted=False, memory=True)
+            return isolated(ours.to_durable_jobs, url, file, good, False, memory=True)
 
     def by_rows():
         with lab.database("naive", naive.create_tables) as url:

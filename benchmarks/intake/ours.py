@@ -24,7 +24,7 @@ from dispatch.domain.batch.state import BatchStatus
 PROFILE = profile_named("service-job")
 
 
-def to_durable_jobs(url: str, path: Path, good: int, *, encrypted: bool = True) -> Timed:
+def to_durable_jobs(url: str, path: Path, good: int, encrypted: bool = True) -> Timed:
     """Receive the file and take the batch as far as it goes: every row judged, every good one an open job.
 
     Without `encrypted` persons are stored as they are: what the encryption costs, and nothing that the product does.

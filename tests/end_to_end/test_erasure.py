@@ -18,9 +18,9 @@ STAYS = {"name": "Cordelia Ploverdale", "phone": "07700 900779", "email": "corde
 
 
 def csv_of(*people: dict[str, str], name: str) -> str:
-    header = "reference,service,price,customer_name,phone,email,lawful_basis"
+    header = "reference,service,price,customer_name,phone,email,postcode,lawful_basis"
     rows = [
-        f"{name}-{number},boiler service,95.00,{person['name']},{person['phone']},{person['email']},contract"
+        f"{name}-{number},boiler service,95.00,{person['name']},{person['phone']},{person['email']},NG9 6QR,contract"
         for number, person in enumerate(people, 1)
     ]
     return "\n".join([header, *rows]) + "\n"
@@ -46,9 +46,10 @@ def found(folder: Path, *people: dict[str, str]) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in files if pattern.search(path.read_bytes()))
 
 
-@pytest.mark.acceptance("S.10")
+@pytest.mark.acceptance("S.10", part="no personal data in logs")
 def test_an_erased_person_is_nowhere_in_database_broker_logs_files_or_exports(tmp_path: Path):
     data, export = tmp_path / "data", tmp_path / "export"
+    export.mkdir()
     with up(data) as running:
         for name, people in (("first", (CANARY, OTHER)), ("second", (STAYS,))):
             path = tmp_path / f"{name}.csv"
