@@ -78,12 +78,12 @@ def report(facts: dict[str, str], followed: Followed, replied: Replied) -> str:
             "",
             f"{replied.commands:,} commands of one event each from {CALLERS} callers, through a proxy that cuts off"
             f" {LOST:.0%} of the replies after Postgres has answered. Commands that wait at the same moment share a"
-            " transaction, so one lost reply can be that of several. Who hears nothing asks again under the same id.",
+            " transaction, so one lost reply is that of several. Who hears nothing asks again under the same id.",
             "",
-            "| commands | transactions | replies lost | effects | refused | answers for another event | seconds |",
-            "|---:|---:|---:|---:|---:|---:|---:|",
-            f"| {replied.commands:,} | {replied.requests:,} | {replied.lost:,} | {replied.effects:,}"
-            f" | {replied.refused:,} | {replied.misplaced:,} | {replied.seconds:,.0f} |",
+            "| commands | transactions | replies lost | their commands | effects | refused | answers for another event | seconds |",
+            "|---:|---:|---:|---:|---:|---:|---:|---:|",
+            f"| {replied.commands:,} | {replied.requests:,} | {replied.lost:,} | {replied.unheard:,}"
+            f" | {replied.effects:,} | {replied.refused:,} | {replied.misplaced:,} | {replied.seconds:,.0f} |",
             "",
         ]
     )

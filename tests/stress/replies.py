@@ -11,6 +11,7 @@ from proxy import lossy_proxy
 
 VERSIONS = 4  # Commands to each stream.
 READ_AT_ONCE = 5_000
+TOPIC = b"\0\0\0\x0eStageCompleted"  # With its length, as framing.py sends it: one an event.
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Replied:
 
     commands: int
     requests: int  # Transactions that the proxy saw; waiting commands share one.
-    lost: int  # Requests that were carried out and whose reply was cut off.
+    lost: int  # Requests that were carried out and whose reply was cut off,
+    unheard: int  # and the commands in them.
     effects: int  # Events that are recorded in the end.
     refused: int  # Commands that were told of a conflict although it was their own work.
     misplaced: int  # Answers that name another event than the command's own.
@@ -37,14 +39,17 @@ def appended(ledger, appends):
 
 def lose_replies(url: str, *, commands: int, lost: float, callers: int, seed: int = 7) -> Replied:
     """`commands` appends of one event each from `callers` threads; `lost` is the share of replies that are cut off."""
-    chance, requests = random.Random(seed), [0]
+    chance, requests, unheard = random.Random(seed), [0], [0]
     streams = [new_id() for _ in range(commands // VERSIONS)]
 
     def loses(request: bytes) -> bool:
-        if b"StageCompleted" not in request:
+        commands = request.count(TOPIC)
+        if not commands:
             return False
         requests[0] += 1
-        return chance.random() < lost
+        doomed = chance.random() < lost
+        unheard[0] += commands if doomed else 0
+        return doomed
 
     with lossy_proxy(url, loses) as (lossy_url, proxy), opened_ledger(lossy_url) as ledger:
 
@@ -61,6 +66,7 @@ def lose_replies(url: str, *, commands: int, lost: float, callers: int, seed: in
         commands=len(given),
         requests=requests[0],
         lost=proxy.lost,
+        unheard=unheard[0],
         effects=len(by_position),
         refused=sum(not isinstance(answer, range) for answer, _ in given),
         misplaced=sum(by_position.get(answer.start) != own for answer, own in given if isinstance(answer, range)),
