@@ -80,7 +80,7 @@ def report(facts: dict[str, str], followed: Followed, replied: Replied) -> str:
             f" {LOST:.0%} of the replies after Postgres has answered. Commands that wait at the same moment share a"
             " transaction, so one lost reply is that of several. Who hears nothing asks again under the same id.",
             "",
-            "| commands | transactions | replies lost | their commands | effects | refused | answers for another event | seconds |",
+            "| commands | transactions | replies lost | their commands | effects | refused | misplaced | seconds |",
             "|---:|---:|---:|---:|---:|---:|---:|---:|",
             f"| {replied.commands:,} | {replied.requests:,} | {replied.lost:,} | {replied.unheard:,}"
             f" | {replied.effects:,} | {replied.refused:,} | {replied.misplaced:,} | {replied.seconds:,.0f} |",
