@@ -12,7 +12,7 @@ from dispatch.adapters.seal.exports import CheckpointFolder, Exported
 from dispatch.adapters.seal.keys import SealKey, trusted_keys
 from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_rows, position_of, positions_of, read_rows
 from dispatch.adapters.seal.notes import NoteInvalid, PrivateKey, open_note, sign_note
-from dispatch.adapters.seal.strays import find_strays
+from dispatch.adapters.seal.strays import count_strays
 from dispatch.adapters.seal.tiles import Growth, TileMissing, Tiles
 from dispatch.domain.checkpoint import Checkpoint, CheckpointInvalid, parse_checkpoint
 from dispatch.domain.merkle import EMPTY_ROOT, ProofInvalid, consistency_proof, root_of, verify_consistency
@@ -32,7 +32,6 @@ RECORD = (
     " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
 )
 NEWEST = "SELECT size, position, sealed_at, note FROM ledger.seal_checkpoints ORDER BY size DESC LIMIT 1"
-COUNT = "SELECT count(*) FROM ledger.stored_events WHERE notification_id BETWEEN %s AND %s"
 
 
 class SealRefused(Exception):
@@ -91,13 +90,10 @@ class Sealer:
             return []
         connection, [position, size] = self._open(), self._watched[-1]
         after, before = (BEFORE_ALL, 0) if everything else self._watched[0]
-        row = connection.execute(COUNT, (after + 1, position)).fetchone()
-        strays: list[int] = []
-        if row is not None and row[0] != size - before:
-            late, missing = find_strays(connection, after, position)
-            strays = [*late, *missing]
-            if strays and tuple(strays) != self._alarmed:
-                log.error("seal.alarm", late=late[:10], missing=missing[:10], strays=len(strays))
+        late, missing = count_strays(connection, after, position, size - before)
+        strays = [*late, *missing]
+        if strays and tuple(strays) != self._alarmed:
+            log.error("seal.alarm", late=late[:10], missing=missing[:10], strays=len(strays))
         if everything or strays:
             self._alarmed = tuple(strays)
         return strays
@@ -190,7 +186,8 @@ def _compare(last: Checkpoint, outside: Checkpoint, tiles: Tiles) -> None:
         return
     if outside.size > last.size:
         raise SealRefused(
-            f"the exported checkpoint covers {outside.size} events, the database only {last.size}: some are gone"
+            f"the exported checkpoint covers {outside.size} events, the database only {last.size}: some are gone,"
+            " as after a restore from a backup that is older than the checkpoint"
         )
     if root_of(outside.size, tiles.node) != outside.root:
         raise SealRefused(f"the exported checkpoint of size {outside.size} is not of the tree in the database")

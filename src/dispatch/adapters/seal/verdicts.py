@@ -101,7 +101,9 @@ class Findings:
         """Checkpoints cover more events than there are."""
         largest, there = self._waiting[0], self._sealed.size
         last = place_of(there - 1) if there else None
-        behind = f"behind position {last.position}" if last else "from the first one on"
+        behind = "from the first one on" if not there else f"behind the first {there}"
+        if last is not None:
+            behind = f"behind position {last.position}"
         what = (
             f"{largest.size - there} sealed events are gone from the end, {behind}:"
             f" {largest.source} has a checkpoint of {largest.size} events, {there} are left"

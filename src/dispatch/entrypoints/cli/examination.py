@@ -134,6 +134,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
         fix = "ENABLE ALWAYS TRIGGER append_only on stored_events and seal_checkpoints; then `dispatch ledger verify`"
         yield Finding("append-only", Level.FAIL, "the guard of the ledger is off: it can be changed", fix)
     yield _rights(facts.rights)
+    yield _seal(cli)
     yield _views(cli)
 
 
@@ -152,6 +153,23 @@ def _rights(rights: Rights) -> Finding:
         fix = "give the application a user of its own with least rights: docs/runbook.md, Database roles"
         return Finding("database roles", Level.WARN, "; ".join(weak), fix)
     return Finding("database roles", Level.OK, f"{rights.user} can add to the ledger, not change or remove")
+
+
+def _seal(cli: Cli) -> Finding:
+    """A look without hashing, which only `dispatch ledger verify` does."""
+    with cli.open_app() as app:
+        standing = app.evidence.standing()
+    fix = 'run `dispatch ledger verify`, and see docs/runbook.md, "The ledger is not what was signed"'
+    strays = [(position, "was put in after its place was sealed") for position in standing.late]
+    strays += [(position, "was sealed and is gone") for position in standing.missing]
+    if strays:
+        position, what = min(strays)
+        more = f", and {len(strays) - 1:,} more" if len(strays) > 1 else ""
+        return Finding("seal", Level.FAIL, f"the event at position {position} {what}{more}", fix)
+    if standing.exported > standing.sealed:
+        found = f"sealed up to {standing.sealed:,} events, but a checkpoint of {standing.exported:,} was exported"
+        return Finding("seal", Level.FAIL, f"{found}: the database is behind what was signed", fix)
+    return Finding("seal", Level.OK, f"{standing.sealed:,} events sealed, each where it was")
 
 
 def _views(cli: Cli) -> Finding:
