@@ -2,20 +2,12 @@
 
 import msgspec
 
-from dispatch.domain.events import REGISTRY, Event
+from dispatch.adapters.upcasting import SHAPES, EventUnreadable
+from dispatch.domain.events import Event
 
 _ENCODER = msgspec.json.Encoder()
-_NAMES: dict[type[Event], str] = {kind: name for name, kind in REGISTRY.items()}
-_DECODERS: dict[str, msgspec.json.Decoder[Event]] = {
-    name: msgspec.json.Decoder(kind) for name, kind in REGISTRY.items()
-}
-
-
-class EventUnreadable(Exception):
-    """A stored event has a name or a shape that this version does not know."""
-
-    def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"stored event {name!r} cannot be read: {why}")
+_NAMES = SHAPES.names
+_DECODERS = SHAPES.decoders
 
 
 def encode(event: Event) -> tuple[str, bytes]:
@@ -34,11 +26,13 @@ def decode(name: str, state: bytes | memoryview) -> Event:
     """The event that was stored under this name.
 
     Raises:
-        EventUnreadable: the name is not in the registry (it is never imported), or the bytes are not of its shape.
+        EventUnreadable: the name or its version is not in the registry (it is never imported), or the bytes are not of
+            its shape.
     """
     decoder = _DECODERS.get(name)
     if decoder is None:
-        raise EventUnreadable(name, "no such event is known here; was it written by a newer version?")
+        name, state = SHAPES.lift(name, state)
+        decoder = _DECODERS[name]
     try:
         return decoder.decode(state)
     except msgspec.MsgspecError as error:

@@ -15,7 +15,7 @@ READ = sql.SQL(
 )
 CHOICES = {
     "stream": "originator_id = %(stream)s::text::uuid",
-    "name": "topic = %(name)s",
+    "name": "(topic = %(name)s OR split_part(topic, '.', 1) = %(name)s)",  # Every version of an event, or one of them.
     "actor": "actor = %(actor)s",
     "since": "recorded_at >= %(since)s",
     "until": "recorded_at < %(until)s",
