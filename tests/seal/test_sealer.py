@@ -249,3 +249,16 @@ def test_late_and_missing_events_raise_an_alarm(sealer, grow, superuser):
         assert sealer.check_strays() == [7]
         assert sealer.check_strays(everything=True) == [-3, 0, 7]
     assert [(alarm["late"], alarm["missing"]) for alarm in alarms] == [([], [7]), ([-3, 0], [7])]
+
+
+def test_under_load_the_last_steps_are_counted_and_now_and_then_all_that_are_watched(
+    sealer, grow, superuser, monkeypatch
+):
+    monkeypatch.setattr(sealing, "WATCHED_EVENTS", 5)
+    monkeypatch.setattr(sealing, "WATCHED", 4)
+    sealer.step()  # From the beginning on it is watched.
+    for _ in range(3):
+        grow(4)
+        sealer.step()
+    superuser.execute("DELETE FROM ledger.stored_events WHERE notification_id IN (2, 12)")
+    assert [sealer.check_strays() for _ in range(4)] == [[12], [12], [12], [2, 12]]

@@ -61,7 +61,7 @@ class Audit:
         self._findings.begin(start, tree)
         done = 0
         for tile in self._stretches(start // WIDTH, last):
-            taken = rows.take_through(tile.positions[-1])
+            taken = rows.take_through(tile.positions[-1], len(tile.positions))
             self._findings.add(compare(tile, self._findings.size, taken))
             done += len(taken)
             self._on_progress(done, self._size - start)

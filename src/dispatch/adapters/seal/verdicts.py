@@ -58,9 +58,9 @@ class Findings:
             while self._waiting and self._waiting[-1].size <= reached:
                 witness = self._waiting.pop()
                 upto = (witness.size - before) * HASH_BYTES
-                sealed.extend(compared.sealed[at:upto])
+                _grow(sealed, compared.sealed[at:upto])
                 if found is not None:
-                    found.extend(compared.found[at:upto])
+                    _grow(found, compared.found[at:upto])
                 at = upto
                 self._hold_against(witness, sealed.root(), (found or sealed).root())
         self.roots += _grow(self._sealed, compared.sealed)
