@@ -3,7 +3,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/u
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test format check acceptance bench docker-up docker-down clean
+.PHONY: help run test format check acceptance bench stress docker-up docker-down clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ acceptance: .venv/.stamp ## write docs/acceptance.md from the table, the tests a
 
 bench: .venv/.stamp ## side by side with peers and limits: make bench ARGS="append --quick"
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+stress: .venv/.stamp ## two promises of the ledger at full size, some minutes: make stress ARGS="--events 100000"
+	@PYTHONPATH=tests:. .venv/bin/python -m stress $(ARGS)
 
 docker-up: ## the system in containers: cp .env.example .env first, and fill in the passwords
 	@docker compose up --build --detach --wait

@@ -18,6 +18,10 @@ DURABLE = ("fsync", "synchronous_commit", "full_page_writes")
 SHOWN = (*DURABLE, "shared_buffers", "max_wal_size")
 
 
+class LabMissing(Exception):
+    """This machine has not got what the lab of a goal is made with."""
+
+
 class Lab:
     """Databases are copies of templates, so everybody starts from the same state on the same server."""
 

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from dispatch.domain.batch import commands as ask_batch
 from dispatch.domain.batch import events as batch
 from dispatch.domain.consent import Basis, Permission
+from dispatch.domain.contact import events as contact
 from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
@@ -94,7 +95,12 @@ blocked = job.JobBlocked(job_id=JOB_ID, at=NOON, stage="verify", rule="PE2", rea
 delivered = job.JobDelivered(job_id=JOB_ID, at=NOON)
 cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer moved", was_escalated=True)
 
+erased = contact.SubjectErased(
+    contact_id="7a4d3f2b-8c1e-8e5f-9b6a-0c1d2e3f4a5b", at=NOON, by="ann", reason="request 4711", jobs=(JOB_ID,)
+)
+
 ONE_OF_EACH: tuple[Event, ...] = (
+    erased,
     received,
     rows_refused,
     judged,

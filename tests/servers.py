@@ -26,3 +26,15 @@ def fresh_database(server_url: str) -> Iterator[str]:
     finally:
         with psycopg.connect(server_url, autocommit=True) as connection:
             connection.execute(drop)
+
+
+def as_user(url: str, user: str, password: str = "") -> str:
+    """The same database as another user."""
+    parts = urlsplit(url)
+    credentials = f"{user}:{password}" if password else user
+    return urlunsplit(parts._replace(netloc=f"{credentials}@{parts.netloc.rpartition('@')[2]}"))
+
+
+def application_url(url: str) -> str:
+    """The same database as the user that the application has: whoever migrates makes it."""
+    return as_user(url, "dispatch_service", "test-only")

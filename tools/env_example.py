@@ -18,7 +18,9 @@ HEAD = """\
 # docker compose reads .env by itself; without containers: set -a; . ./.env; set +a; dispatch run api
 
 # For docker compose. Letters and digits only (they become part of URLs), for instance from: openssl rand -hex 24
+# The first is of the database's owner, who only prepares it; the second of the user that the system works as.
 POSTGRES_PASSWORD=
+APPLICATION_PASSWORD=
 NATS_PASSWORD=
 # Port on this machine for the API.
 #API_PORT=8080

@@ -16,9 +16,11 @@ from benchmarks.lab import Lab, count_rows
 
 CALLERS = 64
 WARM_UP = CALLERS
+PEERS = ("stock recorder, 64 threads", "stock recorder, 1 thread")
+GOALS = (Goal(20, PEERS, ISSUE), Goal(35, PEERS, f"{DESIGN} P4"))
 
 
-def contest(lab: Lab, count: int, count_stock: int) -> Contest:
+def contest(lab: Lab, count: int, count_stock: int, goals: Sequence[Goal] = GOALS) -> Contest:
     """One event, one caller, one answer; 64 of them at once."""
 
     def ours() -> Timed:
@@ -30,7 +32,7 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
                 assert isinstance(answer, range), answer
 
         with lab.ledger() as (ledger, url):
-            watch = uvloop.run(_at_once(call, appends))
+            watch = uvloop.run(at_once(call, appends))
             assert count_rows(url, LEDGER_TABLE) == len(appends)
         return Timed(count, watch.seconds)
 
@@ -51,7 +53,7 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
                 committer = CommitterByHand(connection)
                 writer = asyncio.create_task(committer.write())
-                watch = await _at_once(committer.call, rows)
+                watch = await at_once(committer.call, rows)
                 writer.cancel()
                 return watch
 
@@ -60,24 +62,23 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
             assert count_rows(url, stock.TABLE) == len(rows)
         return Timed(count, watch.seconds)
 
-    peers = ("stock recorder, 64 threads", "stock recorder, 1 thread")
     return Contest(
         name="single events at 64 callers",
         unit="events/s",
         about="Every caller appends one new stream, waits until it is durable, and appends the next.",
         contestants=[
             Contestant("dispatch, append_async", "ours", ours, "encodes, checks versions, records the cause"),
-            Contestant(peers[0], "peer", lambda: library(CALLERS), "events encoded beforehand"),
-            Contestant(peers[1], "peer", lambda: library(1), "events encoded beforehand"),
+            Contestant(PEERS[0], "peer", lambda: library(CALLERS), "events encoded beforehand"),
+            Contestant(PEERS[1], "peer", lambda: library(1), "events encoded beforehand"),
             Contestant(
                 "group commit by hand", "limit", by_hand, "COPY of what waits, encoded beforehand, nothing checked"
             ),
         ],
-        goals=[Goal(20, peers, ISSUE), Goal(35, peers, f"{DESIGN} P4")],
+        goals=goals,
     )
 
 
-async def _at_once(call, items: Sequence) -> Stopwatch:
+async def at_once(call, items: Sequence) -> Stopwatch:
     """Give every caller its share of the items, the first ones to warm up; times the others."""
     first, others = items[:WARM_UP], items[WARM_UP:]
     await asyncio.gather(*(call(first[caller::CALLERS]) for caller in range(CALLERS)))

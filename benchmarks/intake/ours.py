@@ -9,6 +9,10 @@ from psycopg_pool import ConnectionPool
 from benchmarks.contest import Stopwatch, Timed
 from benchmarks.lab import open_ledger
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
+from dispatch.adapters.privacy.keyring import Keyring
+from dispatch.adapters.privacy.ledger import EncryptedLedger
+from dispatch.adapters.privacy.master_keys import MasterKeys
+from dispatch.adapters.privacy.vault import PostgresPersonVault
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.judge import judge
@@ -20,16 +24,22 @@ from dispatch.domain.batch.state import BatchStatus
 PROFILE = profile_named("service-job")
 
 
-def to_durable_jobs(url: str, path: Path, good: int) -> Timed:
-    """Receive the file and take the batch as far as it goes: every row judged, every good one an open job."""
+def to_durable_jobs(url: str, path: Path, good: int, encrypted: bool = True) -> Timed:
+    """Receive the file and take the batch as far as it goes: every row judged, every good one an open job.
+
+    Without `encrypted` persons are stored as they are: what the encryption costs, and nothing that the product does.
+    """
     with TemporaryDirectory(dir=path.parent) as folder:
-        return _measure(url, FolderFileStore(Path(folder)), path, good)
+        return _measure(url, Path(folder), path, good, encrypted)
 
 
-def _measure(url: str, files: FolderFileStore, path: Path, good: int) -> Timed:
-    with closing(open_ledger(url)) as ledger, ConnectionPool(url, min_size=1, max_size=4) as pool:
+def _measure(url: str, folder: Path, path: Path, good: int, encrypted: bool) -> Timed:
+    files = FolderFileStore(folder)
+    with closing(open_ledger(url)) as plain, ConnectionPool(url, min_size=1, max_size=4) as pool:
         pool.wait()
-        ledger.ping()
+        plain.ping()
+        vault = PostgresPersonVault(pool, Keyring(pool, MasterKeys(folder / "master.key")))
+        ledger = EncryptedLedger(plain, vault) if encrypted else plain
         receive = ReceiveFile(ledger, files, utc_now)
         admit = AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now)
         with Stopwatch() as watch:

@@ -57,3 +57,15 @@ class Messenger(Told):
 def providers():
     """All three, friendly until told otherwise."""
     return Providers(Finder(FoundContact(source="finder")), Verifier(Verdict.VALID), Messenger())
+
+
+class Persons:
+    """Persons that are plain, but for those who were erased."""
+
+    def __init__(self):
+        self.erased: set[str] = set()
+        self.asked = 0
+
+    def read(self, persons):
+        self.asked += 1
+        return {job_id: None if job_id in self.erased else person for job_id, person in persons.items()}

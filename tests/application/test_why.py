@@ -16,6 +16,7 @@ from dispatch.application.explanation import Explanation
 from dispatch.application.ports.ledger import Append
 from dispatch.application.why import explain, why
 from dispatch.application.why_words import BLOCKED, FAILED
+from dispatch.application.work import ERASED
 from dispatch.domain.consent import Basis, Permission, clear_to_contact
 from dispatch.domain.job.decide import JobUnknown
 from dispatch.domain.job.events import JobOpened, StageCompleted
@@ -83,9 +84,12 @@ def test_a_decision_that_the_rules_of_today_would_not_make_is_told():
 
 
 def test_blocked_by_a_rule_of_another_stage():
-    said = explained(opened(), replace(examples.blocked, stage="validate", rule="GDPR", reason="person_erased"))
-    assert (said.rule, said.inputs, said.same_today) == ("GDPR", {}, None)
-    assert said.why == "the rule stands in the way: person_erased"
+    erased = replace(examples.blocked, stage="enrich", rule=ERASED.rule, reason=ERASED.reason)
+    said = explained(opened(), erased)
+    assert (said.rule, said.inputs, said.same_today) == ("UK GDPR 17", {}, None)
+    assert said.why.startswith("the person asked to be erased")
+    said = explained(opened(), replace(erased, reason="area_closed"))
+    assert said.why == "the rule stands in the way: area_closed"
 
 
 def test_escalated_after_its_last_attempt():
@@ -212,7 +216,7 @@ def test_every_reason_of_the_gate_has_its_words():
         for objected in (True, False)
     ]
     answers = {clear_to_contact(permission, date(2026, 11, 27)).reason for permission in permissions}
-    assert answers - {""} == set(BLOCKED)
+    assert answers - {""} | {ERASED.reason} == set(BLOCKED)
 
 
 def test_every_code_of_a_stage_has_its_words():

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from providing import providers
+from providing import Persons, providers
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.jobs import JobDesk
@@ -41,9 +41,11 @@ class World:
 
     def __init__(self, **stages):
         self.ledger, self.providers, self.clock = MemoryLedger(), providers(), Clock()
+        self.persons = Persons()
         self.run = RunStage(
             ledger=self.ledger,
             stages=find_stages() | stages,
+            persons=self.persons,
             providers=self.providers,
             clock=self.clock,
             chance=random.Random(1).random,
@@ -283,3 +285,42 @@ async def test_a_person_sends_it_on_and_it_is_tried_anew():
     world.run.stages["validate"] = find_stages()["validate"]
     assert await world.run("validate", [job]) == 1
     assert world.stages_done(job) == ["validate"]
+
+
+@pytest.mark.acceptance("PE10")
+@pytest.mark.parametrize("stage", ["validate", "enrich", "verify", "dispatch"])
+async def test_a_job_whose_person_was_erased_ends_blocked_and_no_provider_is_asked(stage):
+    world = World()
+    [job_id] = world.open(route=(stage, "confirm"))
+    world.persons.erased.add(job_id)
+    await world.run(stage, [job_id])
+    job = world.job(job_id)
+    assert job.status is JobStatus.BLOCKED
+    assert world.names(job_id) == ["JobOpened", "JobBlocked"]
+    [*_, blocked] = world.ledger.load(job_id).events
+    assert (blocked.rule, blocked.reason) == ("UK GDPR 17", "person_erased")
+
+
+@pytest.mark.acceptance("PE10")
+async def test_an_erasure_after_the_attempt_was_recorded_still_leaves_no_call():
+    world = World()
+    [job_id] = world.open(route=("dispatch", "confirm"))
+    read = world.persons.read
+
+    def erased_at_the_second_look(persons):
+        answer = read(persons)
+        world.persons.erased.add(job_id)
+        return answer
+
+    world.persons.read = erased_at_the_second_look
+    await world.run("dispatch", [job_id])
+    assert world.names(job_id) == ["JobOpened", "StageStarted", "JobBlocked"]
+
+
+async def test_the_erased_of_a_chunk_cost_the_others_nothing():
+    world = World()
+    gone, kept = world.open(2)
+    world.persons.erased.add(gone)
+    await world.run("validate", [gone, kept])
+    assert world.job(gone).status is JobStatus.BLOCKED
+    assert world.job(kept).stage == "enrich"

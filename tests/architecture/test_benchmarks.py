@@ -1,13 +1,16 @@
 """The benchmarks take turns, compare medians, show what is not met, and run."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from benchmarks.__main__ import main
 from benchmarks.contest import Contest, Contestant, Goal, SeenGoal, Timed, compare
 from benchmarks.report import report, verdicts
+from benchmarks.slow_disk import shim
 
 ROOT = Path(__file__).parents[2]
 
@@ -65,9 +68,12 @@ def test_a_goal_that_is_not_met_is_shown_as_not_met():
 
 
 @pytest.mark.postgres
-def test_the_append_benchmark_runs(tmp_path: Path):
+@pytest.mark.parametrize(
+    ("goal", "roles", "goals"), [("append", {"ours", "peer", "limit"}, 6), ("seal", {"ours", "limit"}, 3)]
+)
+def test_a_benchmark_runs(tmp_path: Path, goal: str, roles: set[str], goals: int):
     ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "append", "--quick", "--data", tmp_path, "--results", tmp_path],
+        [sys.executable, "-m", "benchmarks", goal, "--quick", "--data", tmp_path, "--results", tmp_path],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -77,11 +83,11 @@ def test_the_append_benchmark_runs(tmp_path: Path):
     lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     assert lines[0]["machine"]["fsync"] == lines[0]["machine"]["synchronous_commit"] == "on"
     measured = [line for line in lines if "rate" in line]
-    assert {line["role"] for line in measured} == {"ours", "peer", "limit"}
+    assert {line["role"] for line in measured} == roles
     assert all(line["rate"] > 0 for line in measured)
-    page = (tmp_path / "append-quick.md").read_text(encoding="utf-8")
+    page = (tmp_path / f"{goal}-quick.md").read_text(encoding="utf-8")
     assert "smoke run" in page
-    assert page.count("≥ ") == len([line for line in lines if "goal" in line]) == 6
+    assert page.count("≥ ") == len([line for line in lines if "goal" in line]) == goals
     assert str(tmp_path) not in page
 
 
@@ -95,3 +101,27 @@ def test_fewer_than_three_rounds_are_no_result():
     )
     assert ran.returncode == 2
     assert "use --quick, or --rounds 3" in ran.stderr
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_the_slow_disk_is_slow_for_whoever_starts_on_it(tmp_path: Path):
+    fast_us = shim.slow_fdatasync_us(tmp_path)
+    with shim.slow(shim.build(tmp_path), 20_000):
+        slow_us = shim.slow_fdatasync_us(tmp_path)
+    assert slow_us > 20_000
+    assert slow_us > shim.slow_fdatasync_us(tmp_path)  # Over again.
+    assert slow_us > fast_us
+
+
+def test_without_a_compiler_the_slow_disk_is_skipped_and_says_why(monkeypatch, capsys, tmp_path: Path):
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    interval = sys.getswitchinterval()
+    try:
+        assert main(["slow_disk", "--quick", "--results", str(tmp_path)]) == 0
+    finally:
+        sys.setswitchinterval(interval)
+    assert json.loads(capsys.readouterr().out) == {
+        "skipped": "slow_disk",
+        "why": "there is no C compiler (cc, gcc or clang), and the slow disk is 20 lines of C",
+    }
+    assert list(tmp_path.iterdir()) == []

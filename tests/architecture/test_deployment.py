@@ -22,7 +22,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 ENV_EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 OURS = {name: service for name, service in SERVICES.items() if "build" in service}
-ROLE_SERVICES = {name: service for name, service in OURS.items() if "entrypoint" not in service}
+ROLE_SERVICES = {name: service for name, service in OURS.items() if service["command"][0] == "run"}
 SETTINGS = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)}
 
 
@@ -33,7 +33,9 @@ def example(text: str = ENV_EXAMPLE) -> dict[str, str]:
 
 @pytest.mark.acceptance("4.01", part="full stack by compose")
 def test_the_full_stack_is_described():
-    assert set(SERVICES) == {"postgres", "nats", "api", "intake", "worker", "relay", "projector", "simulator"}
+    roles = {"api", "intake", "worker", "relay", "projector"}
+    assert set(SERVICES) == {"postgres", "nats", "migrate", "simulator", *roles}
+    assert set(ROLE_SERVICES) == roles
     assert SERVICES["simulator"]["profiles"] == ["demo"]
     assert not any("profiles" in service for name, service in SERVICES.items() if name != "simulator")
 
@@ -88,12 +90,14 @@ def test_the_values_of_env_example_are_the_defaults_that_load():
 
 def test_every_variable_that_compose_asks_for_is_in_env_example():
     asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
-    assert asked == {"API_PORT", "DISPATCH_DATABASE_URL", "DISPATCH_NATS_URL", "NATS_PASSWORD", "POSTGRES_PASSWORD"}
+    passwords = {"APPLICATION_PASSWORD", "NATS_PASSWORD", "POSTGRES_PASSWORD"}
+    urls = {"DISPATCH_DATABASE_OWNER_URL", "DISPATCH_DATABASE_URL", "DISPATCH_NATS_URL"}
+    assert asked == {"API_PORT", *passwords, *urls}
     assert asked <= example().keys()
 
 
 def test_no_secret_has_a_value():
-    for name in ("POSTGRES_PASSWORD", "NATS_PASSWORD", "DISPATCH_PROVIDER_API_KEY"):
+    for name in ("POSTGRES_PASSWORD", "APPLICATION_PASSWORD", "NATS_PASSWORD", "DISPATCH_PROVIDER_API_KEY"):
         assert example()[name] == ""
     assert not re.search(r"PASSWORD:-", COMPOSE), "a password has no default"
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
@@ -136,10 +140,25 @@ def test_a_service_is_watched_and_holds_no_rights_that_it_does_not_need(name: st
 @pytest.mark.parametrize("name", ROLE_SERVICES)
 def test_a_role_starts_when_its_servers_are_well_and_has_time_to_stop(name: str):
     service = ROLE_SERVICES[name]
-    assert service["depends_on"] == {server: {"condition": "service_healthy"} for server in ("postgres", "nats")}
+    servers = {server: {"condition": "service_healthy"} for server in ("postgres", "nats")}
+    assert service["depends_on"] == servers | {"migrate": {"condition": "service_completed_successfully"}}
     assert float(service["stop_grace_period"].removesuffix("s")) > Settings().shutdown_grace_s
     assert "files:/data" in service["volumes"]
     assert service["environment"]["DISPATCH_DATA"] == "/data"
+
+
+@pytest.mark.acceptance("2.02", part="only the container that migrates knows the owner")
+def test_only_the_service_that_migrates_knows_the_owner_of_the_database():
+    migrate = SERVICES["migrate"]
+    assert CliRunner().invoke(dispatch, [*migrate["command"], "--help"]).exit_code == 0
+    assert migrate["restart"] == "on-failure"
+    assert migrate["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+    assert "postgresql://dispatch:${POSTGRES_PASSWORD" in migrate["environment"]["DISPATCH_DATABASE_OWNER_URL"]
+    for service in ROLE_SERVICES.values():
+        assert (
+            service["environment"]["DISPATCH_DATABASE_OWNER_URL"] == service["environment"]["POSTGRES_PASSWORD"] == ""
+        )
+        assert "postgresql://dispatch_service:${APPLICATION_PASSWORD" in service["environment"]["DISPATCH_DATABASE_URL"]
 
 
 def test_nats_starts_with_this_configuration(tmp_path: Path):

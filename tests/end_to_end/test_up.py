@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from end_to_end.running import dispatch, eventually, up
 from processes import await_gone
+from servers import as_user
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(180)]
 
@@ -45,6 +47,22 @@ def test_a_second_start_keeps_the_data_and_does_nothing_twice(tmp_path: Path):
     assert second.returncode == 0, second.stderr
     assert re.search(r"is batch [0-9a-f]{8} already: nothing is done twice", second.stderr)
     assert "Adds up, counted from the ledger: 500 rows" in second.stdout
+
+
+@pytest.mark.acceptance("0.09", part="the running system has no right to change the ledger")
+def test_the_running_system_works_without_the_rights_of_the_owner(tmp_path: Path):
+    with up(tmp_path / "data", "--demo") as running, running.app() as app:
+        eventually(app.queries.batches, lambda rows: rows and rows[0].delivered > 0)
+        owner_url = as_user(str(running.note["database_url"]), "dispatch")
+        with psycopg.connect(owner_url) as owner:
+            sessions = owner.execute(
+                "SELECT DISTINCT usename::text FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            ).fetchall()
+        assert sessions == [("dispatch_service",)]
+        doctor = dispatch("doctor", "--json", "--data", str(running.data))
+        levels = {finding["name"]: finding["level"] for finding in msgspec.json.decode(doctor.stdout)["findings"]}
+        assert levels["database roles"] == levels["append-only"] == "ok"
 
 
 def test_a_dead_process_is_started_again(tmp_path: Path):

@@ -219,6 +219,14 @@ def test_a_foreign_folder_stays_foreign_when_a_system_was_started_on_it(tmp_path
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.doc"]
 
 
+def test_an_owner_of_no_database_is_a_mistake(tmp_path):
+    settings = Settings(data=tmp_path / "data", database_owner_url="postgresql://owner@db/dispatch")
+    with pytest.raises(CannotStart, match="DISPATCH_DATABASE_OWNER_URL") as caught, System(settings):
+        pass
+    assert caught.value.code == "setting_missing"
+    assert not (tmp_path / "data" / "postgres").exists()
+
+
 def test_a_folder_in_use_is_not_emptied(tmp_path):
     (tmp_path / MARKER).touch()
     with runtime_note(tmp_path, {}), pytest.raises(CannotStart, match=f"process {os.getpid()}") as caught:

@@ -4,6 +4,7 @@ import stat
 import threading
 from pathlib import Path
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
@@ -15,6 +16,7 @@ from dispatch.adapters.seal.leaves import entry_of, leaf_data, read_rows
 from dispatch.adapters.seal.notes import KeyInvalid, open_note
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.seal.tiles import Tiles
+from dispatch.application.ports.evidence import DamageKind
 from dispatch.domain.checkpoint import parse_checkpoint
 from dispatch.domain.merkle import inclusion_proof, verify_inclusion
 
@@ -204,6 +206,35 @@ def test_a_rewritten_history_of_the_same_length_is_not_signed(open_sealer, grow,
         open_sealer().step()
 
 
+@pytest.mark.acceptance("2.22", part="the ledger: an event that comes below what is sealed raises an alarm")
+def test_an_event_below_the_sealed_position_raises_an_alarm_and_is_named(
+    sealer, grow, superuser, database_url, verify, evidence
+):
+    """As a writer makes it that does not take the lock: its position is from before the seal, its commit from after."""
+    grow(5)
+    sealer.step()
+    sealer.check_strays(everything=True)
+    with psycopg.connect(database_url) as slow:
+        [(late, stream)] = slow.execute(
+            "INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)"
+            " VALUES (gen_random_uuid(), 1, 'JobDelivered', '{}') RETURNING notification_id, originator_id::text"
+        ).fetchall()
+        superuser.execute(
+            "INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)"
+            " VALUES (gen_random_uuid(), 1, 'JobDelivered', '{}')"
+        )
+        assert sealer.step() == 1
+        assert sealer.check_strays() == []
+        slow.commit()
+    assert sealer.step() == 0
+    with capture_logs() as logs:
+        assert sealer.check_strays() == [late]
+    assert logs == [{"event": "seal.alarm", "log_level": "error", "late": [late], "missing": [], "strays": 1}]
+    [damage] = verify().damage
+    assert (damage.kind, damage.position, damage.stream) == (DamageKind.EVENT_LATE, late, stream)
+    assert (evidence.standing().late, evidence.standing().missing) == ((late,), ())
+
+
 def test_late_and_missing_events_raise_an_alarm(sealer, grow, superuser):
     grow(20)
     sealer.step()
@@ -218,3 +249,16 @@ def test_late_and_missing_events_raise_an_alarm(sealer, grow, superuser):
         assert sealer.check_strays() == [7]
         assert sealer.check_strays(everything=True) == [-3, 0, 7]
     assert [(alarm["late"], alarm["missing"]) for alarm in alarms] == [([], [7]), ([-3, 0], [7])]
+
+
+def test_under_load_the_last_steps_are_counted_and_now_and_then_all_that_are_watched(
+    sealer, grow, superuser, monkeypatch
+):
+    monkeypatch.setattr(sealing, "WATCHED_EVENTS", 5)
+    monkeypatch.setattr(sealing, "WATCHED", 4)
+    sealer.step()  # From the beginning on it is watched.
+    for _ in range(3):
+        grow(4)
+        sealer.step()
+    superuser.execute("DELETE FROM ledger.stored_events WHERE notification_id IN (2, 12)")
+    assert [sealer.check_strays() for _ in range(4)] == [[12], [12], [12], [2, 12]]

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import naive_tree
 from dispatch.adapters.seal.exporting import entry_line
 from dispatch.adapters.seal.leaves import entry_of, leaf_data, read_rows
+from dispatch.application.ports.evidence import EvidenceMissing
 from dispatch.verifier import dispatch_verify as verifier
 
 SOURCE = Path(verifier.__file__)
@@ -31,9 +32,9 @@ def check(tmp_path: Path, seal_key) -> Callable[..., tuple[int, str]]:
         "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
     )
 
-    def run(kind: str, content: str, key: str = "") -> tuple[int, str]:
+    def run(kind: str, content: str, key: str = "", more: tuple[str, ...] = ()) -> tuple[int, str]:
         (tmp_path / "checked").write_text(content, encoding="utf-8")
-        arguments = [copy, kind, tmp_path / "checked", "--key", key or seal_key.signer().public.text()]
+        arguments = [copy, kind, tmp_path / "checked", "--key", key or seal_key.signer().public.text(), *more]
         command = [sys.executable, "-I", "-c", bare, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
         assert "Traceback" not in done.stderr
@@ -120,6 +121,75 @@ def test_an_export_holds_without_dispatch(sealed, evidence, check, tmp_path, fir
     code, said = check("export", path.read_text())
     assert code == 0, said
     assert said.startswith(f"good: {count} events, number {first - 1} to {first + count - 2} of 500 that example.org/")
+
+
+@pytest.mark.postgres
+def test_a_segment_is_proven_by_the_checkpoint_that_its_reader_kept(sealed, evidence, exports, seal_key, tmp_path):
+    """Kept when there were 450 events; there are 500 by now."""
+    keys, kept = [verifier.parse_key(seal_key.signer().public.text())], exports.latest().note
+    old, new = tmp_path / "old.ndjson", tmp_path / "new.ndjson"
+    for last, count in ((400, 301), (450, 351), (480, 351), (None, 351)):  # What came later is left out.
+        assert evidence.export(old, 100, last, lambda done, total: None, against=kept) == count
+        said = verifier.verify_export(old.read_text().splitlines(), keys, kept)
+        assert said.startswith(f"{count} events, number 99 to {98 + count} of 450 that")
+    evidence.export(new, 100, 400, lambda done, total: None)
+    verifier.verify_export(new.read_text().splitlines(), keys)
+    with pytest.raises(verifier.Refuted, match="by a checkpoint of 500 events, not by yours: 450"):
+        verifier.verify_export(new.read_text().splitlines(), keys, kept)
+    with pytest.raises(EvidenceMissing, match="event_unknown"):
+        evidence.export(old, 451, 500, lambda done, total: None, against=kept)
+    with pytest.raises(EvidenceMissing, match="checkpoint_invalid"):
+        evidence.export(old, 1, 2, lambda done, total: None, against="no checkpoint")
+
+
+@pytest.mark.postgres
+def test_a_segment_and_the_checkpoint_that_was_kept_are_checked_by_the_file_alone(sealed, evidence, exports, check):
+    path = exports.path / "segment.ndjson"
+    evidence.export(path, 257, 300, lambda done, total: None, against=exports.latest().note)
+    latest = ("--checkpoint", str(exports.path / "latest.txt"))
+    code, said = check("export", path.read_text(), more=latest)
+    assert (code, said.startswith("good: 44 events, number 256 to 299 of 450")) == (0, True)
+    evidence.export(path, 257, 300, lambda done, total: None)
+    assert check("export", path.read_text(), more=latest)[0] == 1
+
+
+FORGERIES = {
+    "a flipped byte": "UPDATE ledger.stored_events SET state = set_byte(state, 3, 0) WHERE notification_id = 320",
+    "a removed event": "DELETE FROM ledger.stored_events WHERE notification_id = 320",
+    "a removed end": "DELETE FROM ledger.stored_events WHERE notification_id BETWEEN 340 AND 360",
+    "another event in its place": (
+        "DELETE FROM ledger.stored_events WHERE notification_id = 320;"
+        " INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state, notification_id)"
+        " VALUES (gen_random_uuid(), 1, 'JobDelivered', '{}', 320)"
+    ),
+    "swapped events": (
+        "UPDATE ledger.stored_events SET notification_id = -1 WHERE notification_id = 320;"
+        " UPDATE ledger.stored_events SET notification_id = 320 WHERE notification_id = 330;"
+        " UPDATE ledger.stored_events SET notification_id = 330 WHERE notification_id = -1"
+    ),
+}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("forge", FORGERIES)
+def test_a_segment_of_a_forged_ledger_is_not_good(sealed, evidence, seal_key, superuser, tmp_path, forge):
+    path, keys = tmp_path / "segment.ndjson", [verifier.parse_key(seal_key.signer().public.text())]
+    superuser.execute(FORGERIES[forge])
+    evidence.export(path, 310, 360, lambda done, total: None)
+    with pytest.raises(verifier.Refuted):
+        verifier.verify_export(path.read_text().splitlines(), keys)
+
+
+@pytest.mark.postgres
+def test_neighbouring_segments_leave_no_hole_between_them(sealed, evidence, seal_key, tmp_path):
+    keys = [verifier.parse_key(seal_key.signer().public.text())]
+    numbers = []
+    for first, last in ((1, 200), (201, 410), (411, 500)):
+        path = tmp_path / f"{first}.ndjson"
+        evidence.export(path, first, last, lambda done, total: None)
+        said = verifier.verify_export(path.read_text().splitlines(), keys)
+        numbers.append(said.split(" of 500")[0])
+    assert numbers == ["200 events, number 0 to 199", "210 events, number 200 to 409", "90 events, number 410 to 499"]
 
 
 @pytest.mark.postgres

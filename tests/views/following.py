@@ -27,3 +27,12 @@ def counts(url):
             for kind in VIEWS.values()
             for table in kind.tables
         }
+
+
+def drop_views(url):
+    """Everything that the projector made; its schemas stay."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP TABLE ops.positions")
+        for kind in VIEWS.values():
+            for table in kind.tables:
+                connection.execute(f"DROP TABLE {kind.home}.{table} CASCADE")

@@ -4,7 +4,7 @@ import threading
 
 import psycopg
 import pytest
-from following import catch_up, checksums, counts
+from following import catch_up, checksums, counts, drop_views
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.adapters.postgres.projector import Projector
@@ -37,8 +37,7 @@ def test_the_rows_are_the_same_wherever_the_steps_are_cut(ledger, projector, dat
     recorded_history(ledger)
     catch_up(projector)
     whole = checksums(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    drop_views(database_url)
     projector.prepare()
     catch_up(projector, limit)
     assert checksums(database_url) == whole
@@ -84,8 +83,7 @@ def test_two_projectors_at_once_project_each_event_once(ledger, projector, datab
     recorded_history(ledger)
     catch_up(projector)
     alone = checksums(database_url)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    drop_views(database_url)
     both, steps = [Projector(database_url, ledger) for _ in range(2)], []
 
     def follow(one):
@@ -110,8 +108,7 @@ def test_the_views_follow_any_form_of_the_ledger(database_url, projector, ledger
     on_postgres = checksums(database_url)
     memory = MemoryLedger()
     recorded_history(memory, seed=5)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA ops CASCADE; DROP TABLE intake.row_errors, intake.batches")
+    drop_views(database_url)
     following = Projector(database_url, memory)
     following.prepare()
     catch_up(following)

@@ -110,8 +110,7 @@ def test_what_a_killed_rebuild_left_is_not_in_the_way(ledger, projector, databas
     play(ledger, seed=1)
     catch_up(projector)
     with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute("CREATE SCHEMA rebuild_jobs; CREATE TABLE rebuild_jobs.jobs (x int)")
-        connection.execute("CREATE TABLE rebuild_jobs.of_an_older_version (x int)")
+        connection.execute("SET ROLE dispatch_app; CREATE TABLE rebuild.jobs (of_an_older_version int)")
     assert rebuild(database_url, ledger, "jobs").same
 
 

@@ -44,6 +44,8 @@ def masked_entry(entry: Entry) -> MaskedEntry:
 
 def _masked(value: object, *, personal: bool = False) -> object:
     match value:
+        case {"encrypted": str(), **others} if personal and not others:
+            return "encrypted"
         case dict():
             return {key: _masked(inner, personal=personal or key in PERSONAL) for key, inner in value.items()}
         case list():

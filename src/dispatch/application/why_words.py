@@ -30,6 +30,10 @@ BLOCKED = {
     "consent_expired": Words(
         "the consent was more than two years old", f"nothing may be sent; if it was given anew since, {NEW_ROW}"
     ),
+    "person_erased": Words(
+        "the person asked to be erased, and nobody can read any more who it was",
+        "nothing may be sent; the batch closes without this job",
+    ),
     "soft_opt_in_without_sale": Words(
         "soft opt-in was claimed without the sale that it rests on", f"if there was one, {NEW_ROW} with its sale_ref"
     ),

@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
+from msgspec.structs import replace
+
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, LedgerUnavailable, VersionConflict
+from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import ProviderRefused, Providers, ProviderUnavailable
 from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
 from dispatch.domain.identity import command_id
-from dispatch.domain.job.commands import GiveUp, Outcome, RecordOutcome, StartStage, TryAgain
+from dispatch.domain.job.commands import Block, GiveUp, Outcome, RecordOutcome, StartStage, TryAgain
 from dispatch.domain.job.decide import decider, idempotency_key
 from dispatch.domain.job.events import Event
 from dispatch.domain.job.state import Job, JobStatus
@@ -19,6 +22,9 @@ from dispatch.domain.retry import RetryPolicy
 
 CONFLICTS_MAX = 8
 CLOCKS_APART = timedelta(seconds=1)
+ERASED = Block("UK GDPR 17", "person_erased")
+"""The answer of every stage that would need a person whose data was erased: nobody is left to be contacted."""
+
 _NO_RETRY = RetryPolicy(attempts_max=1)
 
 
@@ -30,6 +36,7 @@ class _Opened:
     job: Job
     version: int
     decided: list[Event] = field(default_factory=list)
+    erased: bool = False  # The person was needed, and is not to be had any more.
 
     def decide(self, command: StartStage | RecordOutcome) -> None:
         events = decider.decide(command, self.job)
@@ -43,6 +50,7 @@ class RunStage:
 
     ledger: EventLedger
     stages: Mapping[str, Stage]
+    persons: PersonVault
     providers: Providers
     clock: Clock
     chance: Callable[[], float]  # In [0, 1): spreads retries.
@@ -57,20 +65,33 @@ class RunStage:
             Exception: a stage crashed on a job; what the others came to is recorded. See `isolate`.
         """
         stage = self.stages[stage_name]
-        due = await asyncio.to_thread(self._load_due, stage_name, job_ids)
+        due = await asyncio.to_thread(self._load_due, stage, job_ids)
         if not due:
             return 0
         if isinstance(stage, PureStage):
             crashes = await asyncio.to_thread(self._record, stage, due, {})
         else:
-            if stage.acts:
-                due = await asyncio.to_thread(self._start, stage, due)
-            outcomes, crashes = await self._call(stage, due)
-            answered = [opened for opened in due if opened.job_id in outcomes]
-            crashes += await asyncio.to_thread(self._record, stage, answered, outcomes)
+            crashes = await self._ask(stage, due)
         if crashes:
             raise crashes[0]
         return len(due)
+
+    async def _ask(self, stage: ProviderStage, due: list[_Opened]) -> list[Exception]:
+        waiting = await self._without_erased(stage, due)
+        if stage.acts:
+            waiting = await asyncio.to_thread(self._start, stage, waiting)
+            # Asked again at the last moment: an erasure that was recorded before the call leaves no call (PE10).
+            await asyncio.to_thread(self._read_persons, stage, waiting)
+            waiting = await self._without_erased(stage, waiting)
+        outcomes, crashes = await self._call(stage, waiting)
+        answered = [opened for opened in waiting if opened.job_id in outcomes]
+        return crashes + await asyncio.to_thread(self._record, stage, answered, outcomes)
+
+    async def _without_erased(self, stage: ProviderStage, due: list[_Opened]) -> list[_Opened]:
+        erased = [opened for opened in due if opened.erased]
+        if erased:
+            await asyncio.to_thread(self._record, stage, erased, {})
+        return [opened for opened in due if not opened.erased]
 
     async def isolate(self, stage_name: str, job_ids: Sequence[str]) -> dict[str, str]:
         """Run a chunk that crashed job by job: the good ones pass, a job that crashes the stage goes before a person.
@@ -90,11 +111,14 @@ class RunStage:
         return crashes
 
     def _quarantine(self, stage_name: str, job_id: str) -> None:
-        for opened in self._load_due(stage_name, [job_id]):
+        now = self.clock()
+        for opened in self._load([job_id]):
+            if not _is_due(opened.job, stage_name, now):
+                continue
             opened.decide(
                 RecordOutcome(
                     job_id=job_id,
-                    at=self.clock(),
+                    at=now,
                     stage=stage_name,
                     attempt=opened.job.attempt,
                     outcome=GiveUp("stage_crashed"),
@@ -103,9 +127,11 @@ class RunStage:
             )
             self._append(stage_name, "quarantine", [opened])
 
-    def _load_due(self, stage_name: str, job_ids: Sequence[str]) -> list[_Opened]:
+    def _load_due(self, stage: Stage, job_ids: Sequence[str]) -> list[_Opened]:
         now = self.clock()
-        return [opened for opened in self._load(job_ids) if _is_due(opened.job, stage_name, now)]
+        due = [opened for opened in self._load(job_ids) if _is_due(opened.job, stage.name, now)]
+        self._read_persons(stage, due)
+        return due
 
     def _load(self, job_ids: Sequence[str]) -> list[_Opened]:
         histories = self.ledger.load_many(job_ids)
@@ -113,6 +139,18 @@ class RunStage:
             _Opened(job_id, decider.fold(cast("Sequence[Event]", history.events)), history.version)
             for job_id, history in histories.items()
         ]
+
+    def _read_persons(self, stage: Stage, loaded: Sequence[_Opened]) -> None:
+        """Where the stage looks at persons: in plain text from here on, and in memory only."""
+        if not stage.reads_person or not loaded:
+            return
+        persons = self.persons.read({opened.job_id: opened.job.person for opened in loaded})
+        for opened in loaded:
+            person = persons[opened.job_id]
+            if person is None:
+                opened.erased = True
+            else:
+                opened.job = replace(opened.job, person=person)
 
     def _start(self, stage: ProviderStage, due: list[_Opened]) -> list[_Opened]:
         """Record the attempts before the provider is asked. One that another worker took meanwhile is left to it."""
@@ -166,6 +204,7 @@ class RunStage:
             if not conflicts:
                 return crashes
             waiting = self._load(list(conflicts))  # Someone wrote first: decide again, on what they wrote.
+            self._read_persons(stage, waiting)
         raise next(iter(conflicts.values()))
 
     def _decide(self, stage: Stage, opened: _Opened, attempt: int, outcome: Outcome | None) -> None:
@@ -173,7 +212,9 @@ class RunStage:
         at = self.clock()
         here: Stage | None = stage
         while here is not None:
-            if isinstance(here, PureStage):
+            if here is stage and opened.erased:
+                answer: Outcome = ERASED
+            elif isinstance(here, PureStage) and not (here.reads_person and opened.job.person.encrypted):
                 answer = here.decide(Task(opened.job_id, opened.job, at, ""))
             elif outcome is not None:
                 answer, outcome = outcome, None

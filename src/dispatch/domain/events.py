@@ -5,9 +5,10 @@ from typing import get_args
 import msgspec
 
 from dispatch.domain.batch import events as batch
+from dispatch.domain.contact import events as contact
 from dispatch.domain.job import events as job
 
-Event = batch.Event | job.Event
+Event = batch.Event | job.Event | contact.Event
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Stored name to type. A name that is not here is an error, never an import."""
@@ -19,8 +20,10 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """`batch` or `job`: whose stream the event belongs to."""
-    return "job" if isinstance(event, job.JobEvent) else "batch"
+    """`batch`, `contact` or `job`: whose stream the event belongs to."""
+    if isinstance(event, job.JobEvent):
+        return "job"
+    return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 
 def fields_of(kind: type[Event]) -> list[str]:

@@ -1,10 +1,13 @@
-"""Personal data of one data subject, kept together so that it can be sealed, masked and erased as one."""
+"""Personal data of one data subject, kept together so that it can be encrypted, masked and erased as one."""
 
 import msgspec
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who a job is for and how to reach them. Phones are E.164, e-mail addresses are normalised."""
+    """Who a job is for and how to reach them. Phones are E.164, e-mail addresses are normalised.
+
+    In the ledger a person is `encrypted` and nothing else (ADR 0011); `PersonVault` reads it while its key exists.
+    """
 
     name: str = ""
     email: str = ""
@@ -12,6 +15,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     address: str = ""
     postcode: str = ""
     notes: str = ""  # Free text of people about people.
+    encrypted: bytes = b""
 
 
 def shape(text: str, limit: int = 80) -> str:

@@ -20,12 +20,18 @@ from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nat
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
-from dispatch.adapters.postgres.migrate import current_revision, migrate, newest_revision
+from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.privacy.keyring import Keyring
+from dispatch.adapters.privacy.ledger import EncryptedLedger
+from dispatch.adapters.privacy.master_keys import MasterKeys
+from dispatch.adapters.privacy.rotation import Rotation
+from dispatch.adapters.privacy.vault import PostgresPersonVault
 from dispatch.adapters.providers.contact_finder import HttpContactFinder
 from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
 from dispatch.adapters.providers.http import build_client
@@ -37,11 +43,14 @@ from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
+from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
+from dispatch.application.intake.retention import RemoveOldFiles
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
+from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.stages import find_stages
@@ -60,12 +69,16 @@ class App:
 
     settings: Settings
     stages: Mapping[str, Stage]
-    ledger: PostgresLedger
+    ledger: EncryptedLedger
+    persons: PersonVault
     queries: Queries
     receive: ReceiveFile
     admit: AdmitBatch
     desk: JobDesk
     close_batches: CloseBatches
+    erase: EraseContact
+    remove_old_files: RemoveOldFiles
+    rotate_master_key: Rotation
     due: DueSheet
     projector: Projector
     seal_key: SealKey
@@ -77,8 +90,18 @@ class App:
     _pool: ConnectionPool
 
     def migrate(self) -> str:
-        """Bring the database to the current schema and prepare the views; answers the revision."""
-        revision = migrate(self.settings.database_url)
+        """Bring the database to the current schema and prepare the views; answers the revision.
+
+        The schema is the owner's. The views are made by the application's user, as they are at every rebuild.
+
+        Raises:
+            NotRunning: the schema is not there yet, and the user who is to make it may not.
+        """
+        url, owner_url = self.settings.database_url, self.settings.database_owner_url
+        try:
+            revision = migrate(owner_url, application_url=url) if owner_url else migrate(url)
+        except NotTheOwner as error:
+            raise NotRunning(f"{error}: run `dispatch migrate` as its owner, DISPATCH_DATABASE_OWNER_URL") from error
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
@@ -132,8 +155,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
             " DISPATCH_DATABASE_URL"
         )
     stages = find_stages()
-    ledger = PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance)
     pool = ConnectionPool(url, min_size=0, max_size=4, open=True, name="intake")
+    keyring = Keyring(pool, MasterKeys(settings.data / "master.key", settings.master_key))
+    persons = PostgresPersonVault(pool, keyring)
+    ledger = EncryptedLedger(PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance), persons)
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
@@ -156,11 +181,15 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         settings=settings,
         stages=stages,
         ledger=ledger,
+        persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
         admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
         desk=JobDesk(ledger, utc_now),
         close_batches=CloseBatches(ledger, queries, utc_now),
+        erase=EraseContact(ledger, persons, files, utc_now),
+        remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
+        rotate_master_key=Rotation(pool, keyring),
         due=DueSheet(pool),
         projector=Projector(url, ledger),
         seal_key=seal_key,
@@ -215,4 +244,4 @@ async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
             email_verifier=HttpEmailVerifier(verifier, settings.email_verifier_url, key),
             notifier=HttpNotifier(notifier, settings.notifier_url, key),
         )
-        yield RunStage(app.ledger, app.stages, providers, utc_now, SystemRandom().random)
+        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random)

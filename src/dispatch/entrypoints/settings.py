@@ -9,8 +9,8 @@ import msgspec
 
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key"})
-URLS = frozenset({"database_url", "nats_url"})
+SECRETS = frozenset({"provider_api_key", "master_key"})
+URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
     "workers": (1, 64),
@@ -20,6 +20,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "work_ack_wait_s": (0.1, 3600),
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
+    "files_kept_days": (1, 36_500),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
@@ -33,6 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folder for received files, the embedded servers' data, and logs."""
     database_url: str = ""
     """libpq URL of Postgres 16 or newer; empty: the embedded one."""
+    database_owner_url: str = ""
+    """The same database as the user who owns the schema and runs migrations; empty: the one of the database URL."""
     nats_url: str = ""
     """URL of a NATS server with JetStream; empty: the embedded one."""
     http_host: str = "127.0.0.1"
@@ -61,6 +64,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Error budget of a batch that names none."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    files_kept_days: int = 30
+    """Received files are removed after so many days, unless a batch still reads them."""
+    master_key: str = ""
+    """Key over the keys of persons; empty: `master.key` in the data folder, made on the first start. Keep a copy."""
     seal_key_file: str = ""
     """Private key that signs checkpoints; empty: `seal.key` in the data folder, made on the first start."""
     seal_origin: str = ""

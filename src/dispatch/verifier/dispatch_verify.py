@@ -3,7 +3,7 @@
     python dispatch_verify.py checkpoint latest.txt --key KEY
     python dispatch_verify.py proof event.tlog-proof --key KEY
     python dispatch_verify.py consistency grown.json --key KEY
-    python dispatch_verify.py export ledger.ndjson --key KEY
+    python dispatch_verify.py export ledger.ndjson --key KEY --checkpoint kept.txt
 
 KEY is a public key (NAME+ID+BASE64) or a file that holds one a line; get it from somebody you trust, not from the
 files that you check. Exit codes: 0 it holds, 1 it does not, 2 it cannot be checked. The formats are those of C2SP
@@ -292,8 +292,8 @@ def verify_consistency(text: str, keys: Sequence[Key]) -> str:
     return f"{second.origin} only grew from {first.size} to {second.size} events: nothing before was changed"
 
 
-def verify_export(lines: Iterable[str], keys: Sequence[Key]) -> str:
-    """What an export proves, read line by line. Raises Refuted."""
+def verify_export(lines: Iterable[str], keys: Sequence[Key], kept: str | None = None) -> str:
+    """What an export proves, read line by line; by the checkpoint `kept`, where there is one. Raises Refuted."""
     each = iter(lines)
     head = _object(next(each, ""))
     if head.get("format") != EXPORT or not isinstance(head.get("first_index"), int):
@@ -327,6 +327,10 @@ def verify_export(lines: Iterable[str], keys: Sequence[Key]) -> str:
     if tree.size != proof.get("size") or max(signed, default=0) > tree.size:
         raise Refuted(f"the entries end at event {tree.size}, the export at {proof.get('size')}: some are missing")
     checkpoint = open_checkpoint(str(proof.get("checkpoint")), keys)
+    if kept is not None and (held := open_checkpoint(kept, keys)) != checkpoint:
+        raise Refuted(
+            f"the export proves itself by a checkpoint of {checkpoint.size} events, not by yours: {held.size}"
+        )
     check_consistency(
         checkpoint._replace(size=tree.size, root=tree.root()), checkpoint, _hashes(proof.get("consistency"))
     )
@@ -344,12 +348,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--key", action="append", required=True, help="a public key, or a file of them; may be repeated"
     )
+    parser.add_argument("--checkpoint", type=Path, help="export: the checkpoint that you kept must be what proves it")
     asked = parser.parse_args(arguments)
     try:
         keys = [key for text in asked.key for key in _keys(text)]
         if asked.kind == "export":
             with asked.file.open(encoding="utf-8") as lines:
-                said = verify_export(lines, keys)
+                kept = asked.checkpoint.read_text(encoding="utf-8") if asked.checkpoint else None
+                said = verify_export(lines, keys, kept)
         else:
             check = {"checkpoint": verify_checkpoint, "proof": verify_proof, "consistency": verify_consistency}
             said = check[asked.kind](asked.file.read_text(encoding="utf-8"), keys)

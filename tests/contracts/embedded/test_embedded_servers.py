@@ -24,7 +24,7 @@ OWNER = """
 
 def test_both_start_and_both_stop(tmp_path):
     with EmbeddedServers(tmp_path) as servers:
-        with psycopg.connect(servers.database_url) as connection:
+        with psycopg.connect(servers.database_owner_url) as connection:
             assert connection.execute("SELECT current_database()").fetchone() == ("dispatch",)
         assert servers.nats_url.startswith("nats://")
         assert servers.postgres.running()

@@ -7,9 +7,10 @@ import pytest
 
 from dispatch.adapters.ledger.framing import arrays, framed, register_arrays
 from dispatch.adapters.ledger.postgres import APPEND
+from dispatch.adapters.postgres.migrate import migrate
 from dispatch.application.ports.ledger import VersionConflict
 from ledgers import follow, new_id, start
-from processes import start_owner
+from stress.following import follow_writers
 
 pytestmark = pytest.mark.postgres
 
@@ -77,65 +78,45 @@ def test_vacuum_is_not_in_the_way_of_an_append(database_url, postgres_ledger):
         assert isinstance(postgres_ledger.append([start(new_id())])[0], range)
 
 
-WRITER = """
-import asyncio, sys
-import ledgers
-from dispatch.adapters.ledger.postgres import PostgresLedger
-from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
-
-ledger = PostgresLedger(LedgerRecorder(open_datastore(sys.argv[1])))
-
-async def caller():
-    stream = ledgers.new_id()
-    for version in range(20):
-        await ledger.append_async([ledgers.follow(stream, version)])
-
-async def main():
-    imports = [
-        asyncio.to_thread(ledger.append_bulk, ledgers.start(ledgers.new_id()),
-                          [ledgers.start(ledgers.new_id()) for _ in range(200)])
-        for _ in range(3)
-    ]
-    await asyncio.gather(*(caller() for _ in range(20)), *imports)
-
-print("ready", flush=True)
-sys.stdin.readline()
-asyncio.run(main())
-ledger.close()
-"""
-WRITERS = 3
-EVENTS_PER_WRITER = 20 * 20 + 3 * 201
-
-
 @pytest.mark.acceptance("2.22", part="the ledger: a reader that follows several writers sees each event once")
-def test_a_reader_follows_writers_in_several_processes(postgres_ledger, database_url, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", "tests")
-    writers = [start_owner(WRITER, database_url) for _ in range(WRITERS)]
-    try:
-        for writer in writers:
-            assert writer.stdout.readline() == "ready\n"
-        for writer in writers:
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        seen, after, running = [], 0, True
-        news = seen
-        while running or news:
-            running = any(writer.poll() is None for writer in writers)
-            news = postgres_ledger.read(after, 37)
-            seen += news
-            after = news[-1].position if news else after
-        assert [writer.returncode for writer in writers] == [0] * WRITERS
-    finally:
-        for writer in writers:
-            writer.kill()
-            writer.communicate()
-    assert len(seen) == WRITERS * EVENTS_PER_WRITER
-    assert [r.position for r in seen] == sorted({r.position for r in seen})
-    assert seen == postgres_ledger.read(0, len(seen) + 1)
-    versions: dict[str, int] = {}
-    for record in seen:
-        assert record.version == versions.get(record.stream, 0) + 1
-        versions[record.stream] = record.version
+def test_readers_at_any_pace_follow_writers_in_several_processes(database_url):
+    """`make stress` does the same with 1,000,000 events: benchmarks/results/stress.md."""
+    migrate(database_url)
+    followed = follow_writers(database_url, events=12_000, writers=8, readers=3)
+    assert followed.events == 12_000
+    assert followed.gaps > 0, "nothing was rolled back: the positions have no gaps to be followed over"
+    assert (followed.missed, followed.twice, followed.disordered) == (0, 0, 0)
+    assert followed.same
+
+
+BESIDE_THE_LOCK = """
+INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)
+VALUES (%s::text::uuid, 1, 'JobDelivered', '{}') RETURNING notification_id
+"""
+
+
+def test_without_the_lock_a_reader_skips_events(database_url, postgres_ledger):
+    """What the lock is for: positions are given out before the commit, so a later one can be seen first."""
+    slow, quick = new_id(), new_id()
+    with psycopg.connect(database_url) as first, psycopg.connect(database_url, autocommit=True) as second:
+        [(earlier,)] = first.execute(BESIDE_THE_LOCK, (slow,)).fetchall()
+        [(later,)] = second.execute(BESIDE_THE_LOCK, (quick,)).fetchall()
+        assert earlier < later
+        seen = followed_once(second, after=0)
+        first.commit()
+    with psycopg.connect(database_url, autocommit=True) as reader:
+        seen += followed_once(reader, after=seen[-1])
+        everything = followed_once(reader, after=0)
+    assert everything == [earlier, later]
+    assert seen == [later], "the reader has gone on behind a position that it never saw"
+
+
+def followed_once(connection, after):
+    """The positions that a reader finds behind the last one that it saw."""
+    found = connection.execute(
+        "SELECT notification_id FROM ledger.stored_events WHERE notification_id > %s ORDER BY 1", (after,)
+    )
+    return [position for (position,) in found]
 
 
 def test_two_that_want_the_same_version_of_many_streams_share_them_out(postgres_ledger):

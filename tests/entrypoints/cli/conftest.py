@@ -23,6 +23,7 @@ from dispatch.domain.retry import RetryPolicy
 from dispatch.entrypoints.bootstrap import App, open_app
 from dispatch.entrypoints.cli.main import dispatch
 from dispatch.entrypoints.settings import Settings
+from servers import application_url
 
 HEADER = ("reference", "service", "price", "customer_name", "phone", "email", "postcode", "lawful_basis", "sale_ref")
 DONE = Done()
@@ -94,11 +95,11 @@ class System:
 
 @pytest.fixture
 def system(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[System]:
-    """A prepared database and data folder, which the environment names to the commands."""
-    data = tmp_path / "data"
-    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+    """A database that its owner prepared, and a data folder; the environment names them to the commands."""
+    data, url = tmp_path / "data", application_url(database_url)
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", url)
     monkeypatch.setenv("DISPATCH_DATA", str(data))
-    app = open_app(Settings(data=data, database_url=database_url))
+    app = open_app(Settings(data=data, database_url=url, database_owner_url=database_url))
     app.migrate()
     yield System(app)
     app.close()

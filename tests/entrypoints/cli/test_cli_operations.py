@@ -9,9 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dispatch.adapters.postgres.migrate import newest_revision
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.examination import Level, examine
 from dispatch.entrypoints.settings import RUNTIME_FILE
+from servers import application_url
 
 
 @pytest.fixture
@@ -170,6 +172,44 @@ def test_the_doctor_on_a_database_that_was_never_prepared(run, database_url: str
     refused = run("batch", "list", "--data", tmp_path)
     assert refused.code == 1
     assert refused.err.startswith("error database_not_prepared\n")
+
+
+@pytest.mark.postgres
+@pytest.mark.acceptance("0.09", part="the doctor says when the database is weaker")
+def test_the_doctor_where_the_application_could_change_the_ledger(system, run, database_url: str, monkeypatch):
+    assert findings(run)[1]["database roles"] == ("ok", "dispatch_service can add to the ledger, not change or remove")
+    with psycopg.connect(database_url, autocommit=True) as owner:
+        owner.execute("GRANT DELETE ON ledger.stored_events TO dispatch_app")
+    code, found = findings(run)
+    assert code == 1
+    expected = "dispatch_service has DELETE on the ledger, so that only the guard refuses"
+    assert found["database roles"] == ("warn", expected)
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+    level, text = findings(run)[1]["database roles"]
+    assert level == "warn"
+    assert text.endswith(", a superuser: it could switch the ledger's guard off")
+    assert "docs/runbook.md, Database roles" in run("doctor").out
+
+
+@pytest.mark.postgres
+def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, database_url: str, tmp_path, monkeypatch):
+    url = application_url(database_url)
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", url)
+    monkeypatch.setenv("DISPATCH_DATA", str(tmp_path))
+    with psycopg.connect(database_url, autocommit=True) as owner:  # Another test may have made it; the roles stay.
+        if not owner.execute("SELECT FROM pg_roles WHERE rolname = 'dispatch_service'").rowcount:
+            owner.execute("CREATE ROLE dispatch_service LOGIN PASSWORD 'test-only'")
+    refused = run("migrate")
+    assert refused.code == 1
+    assert refused.err.startswith("error not_running\n")
+    assert "the user dispatch_service may not change it" in refused.err
+    assert "fix    run `dispatch migrate` as its owner" in refused.err
+    monkeypatch.setenv("DISPATCH_DATABASE_OWNER_URL", database_url)
+    assert run("migrate", "--json").json() == {"revision": newest_revision()}
+    assert run("migrate").out == f"the database is at revision {newest_revision()}\n"
+    monkeypatch.delenv("DISPATCH_DATABASE_OWNER_URL")
+    assert run("migrate").code == 0
+    assert run("batch", "list", "--json").code == 0
 
 
 @pytest.mark.postgres

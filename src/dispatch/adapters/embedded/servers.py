@@ -22,6 +22,10 @@ class EmbeddedServers:
 
     @property
     def database_url(self) -> str:
+        return self.postgres.application_url
+
+    @property
+    def database_owner_url(self) -> str:
         return self.postgres.url
 
     @property

@@ -6,6 +6,7 @@ from datetime import timedelta
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.postgres.roles import act_as_application
 from dispatch.application.ports.queries import DueJob
 
 LEASE = timedelta(seconds=30)
@@ -44,6 +45,7 @@ class DueSheet:
     def prepare(self) -> None:
         """Create the table of leases where it is missing."""
         with transaction(self._pool) as connection:
+            act_as_application(connection, in_transaction=True)
             connection.execute(TABLE)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:

@@ -5,6 +5,7 @@ import psycopg
 from psycopg import sql
 
 from dispatch.adapters.postgres.migrate import current_revision, newest_revision
+from dispatch.adapters.postgres.rights import Rights, ask_rights
 from dispatch.adapters.postgres.views.catalogue import VIEWS
 
 CONNECT_TIMEOUT_S = 5
@@ -27,6 +28,7 @@ class ServerFacts(msgspec.Struct, frozen=True, kw_only=True):
     revision_newest: str
     is_append_only: bool
     """Does the database itself refuse to change what the ledger holds? False also before the first migration."""
+    rights: Rights
 
 
 def inspect_server(url: str) -> ServerFacts:
@@ -37,6 +39,7 @@ def inspect_server(url: str) -> ServerFacts:
             " current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit')"
         ).fetchone()
         guarded = connection.execute(GUARDED).fetchone()
+        rights = ask_rights(connection)
     if row is None:
         raise AssertionError("a SELECT without FROM answers one row")
     version, number, fsync, full_page_writes, synchronous_commit = row
@@ -49,6 +52,7 @@ def inspect_server(url: str) -> ServerFacts:
         revision=current_revision(url),
         revision_newest=newest_revision(),
         is_append_only=guarded == (True,),
+        rights=rights,
     )
 
 

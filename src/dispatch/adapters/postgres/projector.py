@@ -6,7 +6,9 @@ from typing import Any
 import psycopg
 from psycopg.rows import tuple_row
 
-from dispatch.adapters.postgres.views.catalogue import VIEWS, create_derived, drop_derived
+from dispatch.adapters.postgres.grants import let_readers_read
+from dispatch.adapters.postgres.roles import act_as_application
+from dispatch.adapters.postgres.views.catalogue import VIEWS, create_derived, drop_derived, readable
 from dispatch.adapters.postgres.views.view import Cursor, View
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, Recorded
 
@@ -36,7 +38,9 @@ class Projector:
         with self.connection().transaction(), self.connection().cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARE_LOCK,))
             for schema in ("ops", *sorted({view.home for view in self._views.values()} - {"ops"})):
-                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+                # Not IF NOT EXISTS: that asks for the right to create schemas even where there is nothing to create.
+                if cursor.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,):
+                    cursor.execute(f"CREATE SCHEMA {schema}")
             cursor.execute(POSITIONS)
             known = dict(cursor.execute("SELECT view, version FROM ops.positions").fetchall())
             missing = [view for name, view in self._views.items() if name not in known]
@@ -45,6 +49,7 @@ class Projector:
                 create_tables(cursor, view)
                 cursor.execute("INSERT INTO ops.positions VALUES (%s, %s, 0)", (view.name, view.version))
             create_derived(cursor)
+            let_readers_read(cursor, ["ops.positions", *readable(self._views.values())])
         return [name for name, view in self._views.items() if known.get(name, view.version) != view.version]
 
     def step(self, limit: int = EVENTS_PER_STEP) -> int:
@@ -77,6 +82,7 @@ class Projector:
         """The projector's own connection, opened when needed."""
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True, row_factory=tuple_row)
+            act_as_application(self._connection)
         return self._connection
 
     def _project(self, cursor: Cursor, recorded: list[Recorded], positions: Mapping[str, int]) -> None:

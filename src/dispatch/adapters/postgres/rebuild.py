@@ -7,12 +7,16 @@ import msgspec
 import psycopg
 from psycopg.rows import tuple_row
 
+from dispatch.adapters.postgres.grants import let_readers_read
 from dispatch.adapters.postgres.projector import create_tables
-from dispatch.adapters.postgres.views.catalogue import VIEWS, create_derived, drop_derived
+from dispatch.adapters.postgres.roles import act_as_application
+from dispatch.adapters.postgres.views.catalogue import VIEWS, create_derived, drop_derived, readable
 from dispatch.adapters.postgres.views.view import Cursor, View
 from dispatch.application.ports.ledger import EventLedger
 
 EVENTS_PER_STEP = 20_000
+REBUILD = "rebuild"
+"""The schema beside, made by the owner: the application needs no right to make schemas."""
 
 
 class Rebuilt(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +46,13 @@ def rebuild(
         LedgerUnavailable, psycopg.OperationalError: the tables that served go on serving; rebuild again.
     """
     kind = VIEWS[name]
-    fresh = kind(schema=f"rebuild_{name}")
+    fresh = kind(schema=REBUILD)
     with psycopg.connect(url, autocommit=True, row_factory=tuple_row) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(hashtext(%s))", (fresh.schema,))  # One rebuild of a view at a time.
-        cursor.execute(f"DROP SCHEMA IF EXISTS {fresh.schema} CASCADE")  # What a rebuild that was killed has left.
-        cursor.execute(f"CREATE SCHEMA {fresh.schema}")
-        create_tables(cursor, fresh)
+        act_as_application(connection)
+        cursor.execute(
+            "SELECT pg_advisory_lock(hashtext(%s))", (f"rebuild {name}",)
+        )  # One rebuild of a view at a time.
+        create_tables(cursor, fresh)  # In the place of what a rebuild that was killed has left.
         events, position = 0, 0
         while position < (live := _position(cursor, name)):
             count, position = _replay(cursor, fresh, ledger, position, live)
@@ -109,5 +114,5 @@ def _swap(cursor: Cursor, served: View, fresh: View) -> None:
         cursor.execute(f"DROP TABLE IF EXISTS {served.schema}.{table}")
     for table in fresh.tables:
         cursor.execute(f"ALTER TABLE {fresh.schema}.{table} SET SCHEMA {served.schema}")
-    cursor.execute(f"DROP SCHEMA {fresh.schema}")
     create_derived(cursor)
+    let_readers_read(cursor, readable([served]))

@@ -43,6 +43,7 @@ class Audit:
         self._tiles = Tiles(connection)
         self._witnesses = sorted(witnesses)
         self._size = self._witnesses[-1].size
+        self._stored = max((witness.size for witness in witnesses if not witness.is_outside), default=0)
         self._findings = Findings(self._witnesses)
 
     def run(self, since: Witness | None) -> tuple[int, list[Damage]]:
@@ -60,7 +61,7 @@ class Audit:
         self._findings.begin(start, tree)
         done = 0
         for tile in self._stretches(start // WIDTH, last):
-            taken = rows.take_through(tile.positions[-1])
+            taken = rows.take_through(tile.positions[-1], len(tile.positions))
             self._findings.add(compare(tile, self._findings.size, taken))
             done += len(taken)
             self._on_progress(done, self._size - start)
@@ -90,6 +91,7 @@ class Audit:
         """The tiles up to the size that was signed. For a lost or short one stands what the events themselves say."""
         stored = self._tiles.follow(number)
         following = next(stored, None)
+        reached: int | None = None  # Not what a short tile says: it was filled up from the events.
         while number * WIDTH < self._size:
             width = min(WIDTH, self._size - number * WIDTH)
             if following is not None and following.number == number:
@@ -97,17 +99,23 @@ class Audit:
             else:
                 tile = Tile(0, number, b"", ())
             if len(tile.positions) * HASH_BYTES != len(tile.hashes) or len(tile.positions) < width:
-                self._findings.damage.append(_tile_changed(0, number))
+                if len(tile.positions) < min(width, self._stored - number * WIDTH):
+                    self._findings.damage.append(_tile_changed(0, number))
                 until = following.positions[0] - 1 if following is not None else last
-                tile = self._from_events(number, tile.positions[0] if tile.positions else None, until, width)
+                first = tile.positions[0] if tile.positions else self._first_of(number, reached)
+                tile = self._from_events(number, first, until, width)
             if tile.positions:
                 yield Tile(0, number, tile.hashes[: width * HASH_BYTES], tile.positions[:width])
+                reached = tile.positions[:width][-1]
             number += 1
 
-    def _from_events(self, number: int, first: int | None, until: int, width: int) -> Tile:
-        if first is None:
+    def _first_of(self, number: int, reached: int | None) -> int:
+        if reached is None:
             before = self._tiles.tile(0, number - 1) if number else None
-            first = before.positions[-1] + 1 if before and before.positions else BEFORE_ALL + 1
+            reached = before.positions[-1] if before and before.positions else BEFORE_ALL
+        return reached + 1
+
+    def _from_events(self, number: int, first: int, until: int, width: int) -> Tile:
         rows = list(read_rows(self._connection, first - 1, through=until, limit=width))
         return Tile(0, number, b"".join(hash_rows(rows)), positions_of(rows))
 
@@ -168,8 +176,9 @@ def _tree_changed(since: Witness, why: str) -> Damage:
 
 
 def in_order(damage: Sequence[Damage]) -> list[Damage]:
-    """The first bad event first; what names no event comes last."""
-    return sorted(damage, key=lambda one: (one.position is None, one.position or 0))
+    """That all of it is too old explains the rest. Then the first bad event first; what names no event comes last."""
+    behind = DamageKind.LEDGER_BEHIND
+    return sorted(damage, key=lambda one: (one.kind is not behind, one.position is None, one.position or 0))
 
 
 def without_twins(damage: Sequence[Damage]) -> list[Damage]:

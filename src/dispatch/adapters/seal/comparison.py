@@ -1,6 +1,8 @@
 """One stretch of the ledger beside its tile: which events are other than they were sealed, gone, or late."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from dispatch.adapters.seal.leaves import hash_rows, place_of, position_of, positions_of
@@ -13,17 +15,16 @@ class Rows:
     """Stored rows that are taken stretch by stretch."""
 
     def __init__(self, rows: Iterator[bytes]) -> None:
-        self._rows, self._next = rows, next(rows, None)
+        self._rows, self._ahead = rows, list[bytes]()
 
-    def take_through(self, position: int) -> list[bytes]:
-        """All rows up to this position."""
-        taken: list[bytes] = []
-        row, rows = self._next, self._rows
-        while row is not None and position_of(row) <= position:
+    def take_through(self, position: int, usual: int) -> list[bytes]:
+        """All rows up to this position. There should be `usual` many: so many are taken without a look at each."""
+        taken = [*self._ahead, *islice(self._rows, max(0, usual - len(self._ahead)))]
+        while taken and position_of(taken[-1]) < position and (row := next(self._rows, None)) is not None:
             taken.append(row)
-            row = next(rows, None)
-        self._next = row
-        return taken
+        end = bisect_right(taken, position, key=position_of)
+        self._ahead = taken[end:]
+        return taken[:end]
 
 
 class Compared(NamedTuple):

@@ -11,15 +11,16 @@ from dispatch.adapters.seal.audit import Audit, in_order, without_twins
 from dispatch.adapters.seal.exporting import write_export
 from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey, trusted_keys
-from dispatch.adapters.seal.leaves import read_rows
+from dispatch.adapters.seal.leaves import BEFORE_ALL, read_rows
 from dispatch.adapters.seal.notes import KeyInvalid, NoteInvalid, PublicKey, parse_public_key
 from dispatch.adapters.seal.proofs import consistency_file, inclusion_file
 from dispatch.adapters.seal.reading import read_entries
+from dispatch.adapters.seal.strays import count_strays
 from dispatch.adapters.seal.tiles import TileMissing, Tiles
 from dispatch.adapters.seal.witnesses import Witness, exported_witnesses, open_checkpoint, stored_witnesses
-from dispatch.application.ports.evidence import Entry, EntryQuery, EvidenceMissing, Sealed, Verdict
+from dispatch.application.ports.evidence import Entry, EntryQuery, EvidenceMissing, Sealed, Standing, Verdict
 from dispatch.domain.checkpoint import Checkpoint, CheckpointInvalid
-from dispatch.domain.merkle import ProofInvalid
+from dispatch.domain.merkle import ProofInvalid, root_of
 
 DAMAGE_MAX = 100
 NEWEST = "SELECT size, position, sealed_at, note FROM ledger.seal_checkpoints ORDER BY size DESC LIMIT 1"
@@ -96,17 +97,39 @@ class PostgresEvidence:
         root = note.split("\n")[2] if note.count("\n") > 2 else ""
         return Sealed(size=size, root=root, position=position, sealed_at=sealed_at, note=note)
 
-    def export(self, path: Path, first: int, last: int | None, on_progress: Callable[[int, int], None]) -> int:
+    def standing(self) -> Standing:
+        """As the port says."""
+        outside = self._exports.latest()
+        with self._connect() as connection:
+            row = connection.execute(NEWEST).fetchone()
+            size, position = row[:2] if row else (0, 0)
+            late, missing = count_strays(connection, BEFORE_ALL, position, size) if size else ([], [])
+        exported = outside.size if outside else 0
+        return Standing(sealed=size, exported=exported, late=tuple(late), missing=tuple(missing))
+
+    def export(
+        self,
+        path: Path,
+        first: int,
+        last: int | None,
+        on_progress: Callable[[int, int], None],
+        *,
+        against: str | None = None,
+    ) -> int:
         """As the port says."""
         keys = self._keys(None)
         with self._connect() as connection:
-            latest = self._newest(connection, keys)
-            tiles, size = Tiles(connection), latest[0].size
+            tiles = Tiles(connection)
+            signed = self._newest(connection, keys) if against is None else (self._open(against, keys), against)
+            size = signed[0].size
             stretch = range(tiles.rank(first), size if last is None else min(size, tiles.rank(last + 1)))
             if not stretch:
                 raise _not_sealed(first, recorded=False)
             try:
-                return write_export(connection, path, stretch, latest, (keys, self._key.rotations()), on_progress)
+                if root_of(size, tiles.node) != signed[0].root:
+                    what = f"the stored tree of the first {size} events is not the one that this checkpoint signed"
+                    raise EvidenceMissing("not_consistent", what, str(size), "run `dispatch ledger verify`")
+                return write_export(connection, path, stretch, signed, (keys, self._key.rotations()), on_progress)
             except TileMissing as error:
                 what = f"the stored tree is damaged: {error}"
                 raise EvidenceMissing(

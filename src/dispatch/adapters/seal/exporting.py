@@ -25,12 +25,12 @@ def write_export(
     connection: psycopg.Connection[Any],
     path: Path,
     stretch: range,
-    latest: tuple[Checkpoint, str],
+    signed: tuple[Checkpoint, str],
     keys: tuple[Sequence[PublicKey], Sequence[str]],
     on_progress: Callable[[int, int], None],
 ) -> int:
-    """Write the events of a stretch of the tree, up to the latest checkpoint's size. Raises TileMissing, OSError."""
-    tiles, (checkpoint, note) = Tiles(connection), latest
+    """Write the events of a stretch of the tree that the checkpoint covers. Raises TileMissing, OSError."""
+    tiles, (checkpoint, note) = Tiles(connection), signed
     public, rotations = keys
     head = {
         "kind": "export",
@@ -51,8 +51,8 @@ def write_export(
     between = connection.execute(BETWEEN, (stretch.start, stretch.stop)).fetchall()
     with path.open("wb") as file:
         _write(file, head)
-        for (signed,) in between:
-            _write(file, {"kind": "checkpoint", "note": signed})
+        for (inside,) in between:
+            _write(file, {"kind": "checkpoint", "note": inside})
         count = 0
         for count, row in enumerate(read_rows(connection, after, through=last), 1):
             _write(file, {"kind": "entry", **entry_line(entry_of(row))})

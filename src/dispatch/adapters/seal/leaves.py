@@ -5,9 +5,10 @@ across versions of Postgres (PostgreSQL documentation, COPY, "Binary Format").
 """
 
 import struct
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -83,6 +84,15 @@ def _copied(connection: PGconn, statement: str) -> Generator[bytes, None, None]:
 def hash_rows(rows: Iterable[bytes]) -> list[bytes]:
     """The leaf hashes of stored rows."""
     return [sha256(LEAF + row).digest() for row in rows]
+
+
+def hash_next(rows: Iterator[bytes], most: int) -> tuple[list[bytes], tuple[int, ...]]:
+    """The leaf hashes and positions of the next rows. Each is hashed as it comes, while Postgres sends those behind."""
+    hashes, positions = [], []
+    for row in islice(rows, most):
+        hashes.append(sha256(LEAF + row).digest())
+        positions.append(row[6:14])
+    return hashes, struct.unpack(f">{len(positions)}q", b"".join(positions))
 
 
 def leaf_data(row: bytes) -> bytes:

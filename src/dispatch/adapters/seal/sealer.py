@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any, NamedTuple
 
 import psycopg
@@ -10,10 +9,10 @@ import structlog
 
 from dispatch.adapters.seal.exports import CheckpointFolder, Exported
 from dispatch.adapters.seal.keys import SealKey, trusted_keys
-from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_rows, position_of, positions_of, read_rows
+from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_next, read_rows
 from dispatch.adapters.seal.notes import NoteInvalid, PrivateKey, open_note, sign_note
-from dispatch.adapters.seal.strays import find_strays
-from dispatch.adapters.seal.tiles import Growth, TileMissing, Tiles
+from dispatch.adapters.seal.strays import count_strays
+from dispatch.adapters.seal.tiles import WIDTH, Growth, TileMissing, Tiles
 from dispatch.domain.checkpoint import Checkpoint, CheckpointInvalid, parse_checkpoint
 from dispatch.domain.merkle import EMPTY_ROOT, ProofInvalid, consistency_proof, root_of, verify_consistency
 
@@ -24,7 +23,9 @@ SEAL_LOCK = 7235441202855961453
 EVENTS_PER_CHECKPOINT = 4_096
 CHECKPOINTS_PER_STEP = 16
 WATCHED = 64
-"""So many of the last steps are counted again after each step: a late id comes soon or, by a hand, at any time."""
+"""So many of the last steps are counted again: a late id comes soon or, by a hand, at any time."""
+WATCHED_EVENTS = 32_768
+"""Of those, so many events are counted at every look, and all at each WATCHED-th: under load that would cost appends."""
 
 LAST = "SELECT size, position, note FROM ledger.seal_checkpoints ORDER BY size DESC LIMIT 1"
 RECORD = (
@@ -32,7 +33,6 @@ RECORD = (
     " SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[])"
 )
 NEWEST = "SELECT size, position, sealed_at, note FROM ledger.seal_checkpoints ORDER BY size DESC LIMIT 1"
-COUNT = "SELECT count(*) FROM ledger.stored_events WHERE notification_id BETWEEN %s AND %s"
 
 
 class SealRefused(Exception):
@@ -53,7 +53,8 @@ class Sealer:
         self._growth: Growth | None = None
         self._last = _Signed(Checkpoint("", 0, EMPTY_ROOT), 0)
         self._watched: deque[tuple[int, int]] = deque(maxlen=WATCHED)  # Position and size after each step.
-        self._alarmed: tuple[int, ...] = ()
+        self._alarmed: set[int] = set()
+        self._looks = 0
 
     def step(self) -> int:
         """Seal what is new, up to 65,536 events; answers how many there were.
@@ -90,17 +91,20 @@ class Sealer:
         if self._growth is None or not self._watched:
             return []
         connection, [position, size] = self._open(), self._watched[-1]
-        after, before = (BEFORE_ALL, 0) if everything else self._watched[0]
-        row = connection.execute(COUNT, (after + 1, position)).fetchone()
-        strays: list[int] = []
-        if row is not None and row[0] != size - before:
-            late, missing = find_strays(connection, after, position)
-            strays = [*late, *missing]
-            if strays and tuple(strays) != self._alarmed:
-                log.error("seal.alarm", late=late[:10], missing=missing[:10], strays=len(strays))
+        after, before = (BEFORE_ALL, 0) if everything else self._watched_since(size - WATCHED_EVENTS)
+        late, missing = count_strays(connection, after, position, size - before)
+        strays = [*late, *missing]
+        if not self._alarmed.issuperset(strays):
+            log.error("seal.alarm", late=late[:10], missing=missing[:10], strays=len(strays))
         if everything or strays:
-            self._alarmed = tuple(strays)
+            self._alarmed = set(strays) if everything else self._alarmed.union(strays)
         return strays
+
+    def _watched_since(self, size: int) -> tuple[int, int]:
+        self._looks += 1
+        if self._looks % WATCHED == 0:
+            return self._watched[0]
+        return max((step for step in self._watched if step[1] <= size), default=self._watched[0])
 
     def close(self) -> None:
         """Close the connection; the next step opens another."""
@@ -179,10 +183,26 @@ class Sealer:
 
 
 def _grow(growth: Growth, rows: Iterator[bytes], origin: str) -> Iterator[_Signed]:
-    """Add the rows, and give what there is to sign: at every 4,096 events, and at the end."""
-    while block := list(islice(rows, EVENTS_PER_CHECKPOINT - growth.size % EVENTS_PER_CHECKPOINT)):
-        growth.add(hash_rows(block), positions_of(block))
-        yield _Signed(Checkpoint(origin, growth.size, growth.root()), position_of(block[-1]))
+    """Add the rows, and give what there is to sign: at every 4,096 events, and at the end.
+
+    A tile at a time: what Postgres sends meanwhile fits into the socket, so it reads on while we hash.
+    """
+    last: int | None = None  # Of what is added and not signed yet.
+    while True:
+        hashes, positions = hash_next(rows, _room(growth.size))
+        if hashes:
+            growth.add(hashes, positions)
+            last = positions[-1]
+        if last is not None and (not hashes or growth.size % EVENTS_PER_CHECKPOINT == 0):
+            yield _Signed(Checkpoint(origin, growth.size, growth.root()), last)
+            last = None
+        if not hashes:
+            return
+
+
+def _room(size: int) -> int:
+    """How many events are added before a tile is full or a checkpoint is due."""
+    return min(WIDTH - size % WIDTH, EVENTS_PER_CHECKPOINT - size % EVENTS_PER_CHECKPOINT)
 
 
 def _compare(last: Checkpoint, outside: Checkpoint, tiles: Tiles) -> None:
@@ -190,7 +210,8 @@ def _compare(last: Checkpoint, outside: Checkpoint, tiles: Tiles) -> None:
         return
     if outside.size > last.size:
         raise SealRefused(
-            f"the exported checkpoint covers {outside.size} events, the database only {last.size}: some are gone"
+            f"the exported checkpoint covers {outside.size} events, the database only {last.size}: some are gone,"
+            " as after a restore from a backup that is older than the checkpoint"
         )
     if root_of(outside.size, tiles.node) != outside.root:
         raise SealRefused(f"the exported checkpoint of size {outside.size} is not of the tree in the database")

@@ -11,7 +11,18 @@ POSITIONS = (
     "SELECT notification_id FROM ledger.stored_events WHERE notification_id BETWEEN %s AND %s"
     " ORDER BY notification_id LIMIT %s"
 )
+COUNT = "SELECT count(*) FROM ledger.stored_events WHERE notification_id BETWEEN %s AND %s"
 FIRST_TILE = "SELECT coalesce(max(index), 0) FROM ledger.seal_tiles WHERE level = 0 AND first_position <= %s"
+
+
+def count_strays(
+    connection: psycopg.Connection[Any], after: int, through: int, sealed: int
+) -> tuple[list[int], list[int]]:
+    """As `find_strays`, but quick where the range holds as many events as were sealed of it."""
+    row = connection.execute(COUNT, (after + 1, through)).fetchone()
+    if row is None or row[0] == sealed:
+        return [], []
+    return find_strays(connection, after, through)
 
 
 def find_strays(connection: psycopg.Connection[Any], after: int, through: int) -> tuple[list[int], list[int]]:

@@ -58,9 +58,9 @@ class Findings:
             while self._waiting and self._waiting[-1].size <= reached:
                 witness = self._waiting.pop()
                 upto = (witness.size - before) * HASH_BYTES
-                sealed.extend(compared.sealed[at:upto])
+                _grow(sealed, compared.sealed[at:upto])
                 if found is not None:
-                    found.extend(compared.found[at:upto])
+                    _grow(found, compared.found[at:upto])
                 at = upto
                 self._hold_against(witness, sealed.root(), (found or sealed).root())
         self.roots += _grow(self._sealed, compared.sealed)
@@ -101,7 +101,9 @@ class Findings:
         """Checkpoints cover more events than there are."""
         largest, there = self._waiting[0], self._sealed.size
         last = place_of(there - 1) if there else None
-        behind = f"behind position {last.position}" if last else "from the first one on"
+        behind = "from the first one on" if not there else f"behind the first {there}"
+        if last is not None:
+            behind = f"behind position {last.position}"
         what = (
             f"{largest.size - there} sealed events are gone from the end, {behind}:"
             f" {largest.source} has a checkpoint of {largest.size} events, {there} are left"

@@ -60,19 +60,31 @@ def stored_witnesses(
 def exported_witnesses(
     exports: CheckpointFolder, keys: Sequence[PublicKey], stored: Iterable[Witness]
 ) -> tuple[list[Witness], list[Damage]]:
-    """The exported checkpoints, and those that are not as they were signed, or that the database has lost."""
+    """The exported checkpoints, and those that are not as they were signed, or that the database has lost.
+
+    Those that are larger than any in the database are one damage together: it is behind what was signed.
+    """
     found: list[Witness] = []
     damage: list[Damage] = []
-    known = {witness.size for witness in stored}
+    known = {witness.size: witness.position for witness in stored}
+    newest = max(known, default=0)
     for exported in exports.all():
         one = _witness(exported.note, keys, exported.size, exported.position, EXPORTED)
         if isinstance(one, Damage):
             damage.append(one)
             continue
         found.append(one)
-        if one.size not in known:
+        if one.size < newest and one.size not in known:
             what = f"the checkpoint of {one.size} events was exported, and the database does not have it"
             damage.append(Damage(kind=DamageKind.CHECKPOINT_MISSING, what=what, size=one.size))
+    ahead = max((one.size for one in found), default=0)
+    if ahead > newest:
+        what = (
+            f"the database is behind what was signed: its newest checkpoint is of {newest} events, an exported one of"
+            f" {ahead}, so it was restored from an older backup, or its end was cut off"
+        )
+        position = known.get(newest, 0) + 1  # Where it breaks off.
+        damage.append(Damage(kind=DamageKind.LEDGER_BEHIND, what=what, size=ahead, position=position))
     return found, damage
 
 

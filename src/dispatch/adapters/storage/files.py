@@ -3,6 +3,8 @@
 import os
 import re
 import uuid
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 from dispatch.application.ports.files import FileStore
@@ -47,6 +49,20 @@ class FolderFileStore(FileStore):
         if not kept.is_file():
             raise FileNotFoundError(f"no file {file_hash} in {self._folder}")
         return kept
+
+    def has(self, file_hash: str) -> bool:
+        """Is the file of this hash kept? Raises ValueError for what is not a SHA-256."""
+        return self._place(file_hash).is_file()
+
+    def remove(self, file_hash: str) -> None:
+        """Remove the kept file, if it is there. Raises ValueError for what is not a SHA-256."""
+        self._place(file_hash).unlink(missing_ok=True)
+
+    def kept_before(self, moment: datetime) -> Iterator[str]:
+        """The hashes of the files that were kept before this moment."""
+        for path in self._folder.glob("??/??/*"):
+            if _SHA256.fullmatch(path.name) and path.stat().st_mtime < moment.timestamp():
+                yield path.name
 
     def discard(self, upload: Path) -> None:
         """Remove an upload that was refused or broke off. Raises ValueError for a path that is no upload."""

@@ -44,6 +44,7 @@ class DamageKind(StrEnum):
     TILE_CHANGED = "tile_changed"
     CHECKPOINT_CHANGED = "checkpoint_changed"
     CHECKPOINT_MISSING = "checkpoint_missing"
+    LEDGER_BEHIND = "ledger_behind"
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +73,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     def is_good(self) -> bool:
         """Nothing was found."""
         return not self.damaged
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the ledger is sealed, and what stands out without hashing anything."""
+
+    sealed: int  # Events under the newest checkpoint of the database
+    exported: int  # and under the newest one outside it.
+    late: tuple[int, ...]  # Positions of events that came after their place was sealed,
+    missing: tuple[int, ...]  # and of those that were sealed and are gone.
 
 
 class EvidenceMissing(Exception):
@@ -127,11 +137,25 @@ class LedgerEvidence(Protocol):
         """The newest checkpoint."""
         ...
 
-    def export(self, path: Path, first: int, last: int | None, on_progress: Callable[[int, int], None]) -> int:
+    def standing(self) -> Standing:
+        """A quick look: positions are counted and compared, nothing is hashed."""
+        ...
+
+    def export(
+        self,
+        path: Path,
+        first: int,
+        last: int | None,
+        on_progress: Callable[[int, int], None],
+        *,
+        against: str | None = None,
+    ) -> int:
         """Write the sealed entries of these positions with what proves them; answers how many.
 
+        What proves them is the newest checkpoint, or `against`, the note of one that somebody has kept.
+
         Raises:
-            EvidenceMissing: none of them is sealed.
+            EvidenceMissing: none of them is sealed, or the ledger is not the one that `against` signed.
         """
         ...
 

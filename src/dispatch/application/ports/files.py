@@ -1,5 +1,7 @@
 """Where received files are kept, by their content."""
 
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +19,18 @@ class FileStore(Protocol):
 
     def path(self, file_hash: str) -> Path:
         """The kept file. Raises FileNotFoundError."""
+        ...
+
+    def has(self, file_hash: str) -> bool:
+        """Is the file of this hash kept?"""
+        ...
+
+    def remove(self, file_hash: str) -> None:
+        """Remove the kept file, if it is there. Whoever removes it has seen that nobody reads it any more."""
+        ...
+
+    def kept_before(self, moment: datetime) -> Iterator[str]:
+        """The hashes of the files that were kept before this moment."""
         ...
 
     def discard(self, upload: Path) -> None:

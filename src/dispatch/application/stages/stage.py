@@ -21,16 +21,21 @@ class Task(msgspec.Struct, frozen=True):
 
 
 class PureStage(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage that decides from what the job knows; a chunk of jobs passes several of them in one append."""
+    """A stage that decides from what the job knows; a chunk of jobs passes several of them in one append.
+
+    `reads_person` says that it looks at `job.person`, which is encrypted for all others.
+    """
 
     name: str
     after: str = ""
     decide: Callable[[Task], Outcome]
+    reads_person: bool = False
 
 
 class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that calls a provider, concurrently and outside any transaction.
 
+    `reads_person` says that it looks at `job.person`, which is encrypted for all others.
     `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
     An accident (`ProviderUnavailable`) is tried again by `retry`; a refusal (`ProviderRefused`) goes before a person.
     """
@@ -41,6 +46,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     retry: RetryPolicy = RetryPolicy()
     in_flight_max: int = 100
     acts: bool = False
+    reads_person: bool = False
 
 
 Stage = PureStage | ProviderStage

@@ -15,4 +15,4 @@ def validate(task: Task) -> Outcome:
     return Done({"validation_notes": "Valid"})
 
 
-stage = PureStage(name="validate", decide=validate)
+stage = PureStage(name="validate", decide=validate, reads_person=True)

@@ -17,6 +17,9 @@ FIXES = {
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",
     "job_already_sent": "the message is out; tell the customer, the ledger cannot take it back",
     "job_already_ended": "see how it ended with `dispatch job show`",
+    "contact_unknown": "check the address; rows that were refused are never stored, and erased ones are gone already",
+    "address_invalid": "write a UK phone number like 07700 900123, or an address like jo@example.org",
+    "reason_missing": "give a --reason without personal data",
     "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
 }
 
@@ -70,6 +73,7 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
     from dispatch.application.intake.refused import FileRefused
     from dispatch.application.ports.evidence import EvidenceMissing
     from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+    from dispatch.application.ports.privacy import KeyMissing
     from dispatch.application.ports.queries import ViewsUnavailable
     from dispatch.domain.errors import DomainError
     from dispatch.entrypoints.settings import SettingsError
@@ -84,6 +88,9 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
             facts = ", ".join(map(str, error.args))
             what = (error.__doc__ or error.code).splitlines()[0]
             return Problem(error.code, what, facts, FIXES.get(error.code, "change what you ask for"))
+        case KeyMissing():
+            fix = "bring back the key from where you keep its copy; without it personal data cannot be read"
+            return Problem("key_missing", str(error), "the keys of personal data", fix)
         case ProfileUnknown():
             return Problem("profile_unknown", str(error.args[0]), "--profile", "choose one of the known profiles")
         case SettingsError():
@@ -114,7 +121,7 @@ def _postgres(error: BaseException, cli: "Cli") -> Problem | None:
     for cause in _causes(error):
         match cause:
             case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
-                fix = "start `dispatch up`, or a role of it, on this database once: that prepares it"
+                fix = "run `dispatch migrate` as the owner of this database, or `dispatch up`: that prepares it"
                 return Problem("database_not_prepared", _first_line(cause), _database(cli), fix)
             case psycopg.OperationalError() | PoolTimeout():
                 return _unreachable(cause, cli)

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.ports.queries import ViewsUnavailable
-from dispatch.entrypoints.bootstrap import NotRunning, check_nats, embedded_programs, inspect_postgres
+from dispatch.entrypoints.bootstrap import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.settings import Settings, SettingsError
 
@@ -124,7 +124,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
             yield Finding(name, Level.OK, value)
     if facts.revision != facts.revision_newest:
         found = f"revision {facts.revision or 'none'}, {facts.revision_newest} is needed"
-        fix = "start `dispatch up`, or a role of it, on this database once: that prepares it"
+        fix = "run `dispatch migrate` as the owner of this database, or `dispatch up`: that prepares it"
         yield Finding("schema", Level.FAIL, found, fix)
         return
     yield Finding("schema", Level.OK, f"revision {facts.revision}")
@@ -133,7 +133,43 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
     else:
         fix = "ENABLE ALWAYS TRIGGER append_only on stored_events and seal_checkpoints; then `dispatch ledger verify`"
         yield Finding("append-only", Level.FAIL, "the guard of the ledger is off: it can be changed", fix)
+    yield _rights(facts.rights)
+    yield _seal(cli)
     yield _views(cli)
+
+
+def _rights(rights: Rights) -> Finding:
+    """A database without our roles works as well; it is weaker, and that is said."""
+    weak = []
+    if rights.is_superuser or rights.is_owner:
+        who = "a superuser" if rights.is_superuser else "who owns the ledger"
+        weak.append(f"the application connects as {rights.user}, {who}: it could switch the ledger's guard off")
+    elif rights.excess:
+        weak.append(f"{rights.user} has {', '.join(rights.excess)} on the ledger, so that only the guard refuses")
+    if rights.roles_missing:
+        roles = " and ".join(rights.roles_missing)
+        weak.append(f"{roles} not there, because whoever migrated may not create roles")
+    if weak:
+        fix = "give the application a user of its own with least rights: docs/runbook.md, Database roles"
+        return Finding("database roles", Level.WARN, "; ".join(weak), fix)
+    return Finding("database roles", Level.OK, f"{rights.user} can add to the ledger, not change or remove")
+
+
+def _seal(cli: Cli) -> Finding:
+    """A look without hashing, which only `dispatch ledger verify` does."""
+    with cli.open_app() as app:
+        standing = app.evidence.standing()
+    fix = 'run `dispatch ledger verify`, and see docs/runbook.md, "The ledger is not what was signed"'
+    strays = [(position, "was put in after its place was sealed") for position in standing.late]
+    strays += [(position, "was sealed and is gone") for position in standing.missing]
+    if strays:
+        position, what = min(strays)
+        more = f", and {len(strays) - 1:,} more" if len(strays) > 1 else ""
+        return Finding("seal", Level.FAIL, f"the event at position {position} {what}{more}", fix)
+    if standing.exported > standing.sealed:
+        found = f"sealed up to {standing.sealed:,} events, but a checkpoint of {standing.exported:,} was exported"
+        return Finding("seal", Level.FAIL, f"{found}: the database is behind what was signed", fix)
+    return Finding("seal", Level.OK, f"{standing.sealed:,} events sealed, each where it was")
 
 
 def _views(cli: Cli) -> Finding:

@@ -49,8 +49,9 @@ def show(cli: Cli, job: str, moment: datetime | None) -> None:
         if moment is not None:
             recorded = until(recorded, moment)
             row = job_row(recorded)
-    state = decider.fold(cast("list[Event]", [record.event for record in recorded]))
-    person, steps = masked(state.person), timeline(recorded)
+        state = decider.fold(cast("list[Event]", [record.event for record in recorded]))
+        known = app.persons.read({row.job_id: state.person})[row.job_id]
+    person, steps = masked(known), timeline(recorded)
     if cli.as_json:
         shown = {"job": row, "route": state.route, "person": person, "outputs": state.outputs, "timeline": steps}
         print_json(shown if moment is None else {"as_of": moment, **shown})
@@ -62,8 +63,10 @@ def show(cli: Cli, job: str, moment: datetime | None) -> None:
     console.print(_table(steps))
 
 
-def masked(person: Person) -> dict[str, str]:
+def masked(person: Person | None) -> dict[str, str]:
     """The shape of what is known of a person: letters are x, digits 9; what is not known is left out."""
+    if person is None:
+        return {"erased": "nobody can read it any more"}
     return {name: shape(value) for name, value in msgspec.structs.asdict(person).items() if value}
 
 

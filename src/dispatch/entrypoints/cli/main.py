@@ -14,9 +14,12 @@ HERE = "dispatch.entrypoints.cli"
 COMMANDS = {
     "up": (f"{HERE}.up:up", "Run the whole system on this machine, with embedded servers."),
     "run": (f"{HERE}.run:run", "Run some of the system's roles in this process."),
+    "migrate": (f"{HERE}.migrate:migrate", "Bring the database to the current schema, as its owner."),
     "batch": (f"{HERE}.batch:batch", "Upload files and see what became of them."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
+    "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
+    "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),

@@ -1,6 +1,7 @@
-"""The timers role: closes batches of which every job has ended. Two of it are harmless."""
+"""The timers role: closes batches of which every job has ended, removes files that are too old. Two are harmless."""
 
 import asyncio
+from time import monotonic
 
 import structlog
 
@@ -11,15 +12,22 @@ from dispatch.entrypoints.roles.context import RoleContext, either
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
+FILES_EVERY_S = 3600.0
 
 
 async def run(context: RoleContext) -> None:
     """Ask once per tick until told to stop."""
     context.on_ready("ticking")
+    files_at = monotonic()
     while not context.stop.is_set():
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
-        except (LedgerUnavailable, ViewsUnavailable) as accident:
+            if monotonic() >= files_at:
+                files_at = monotonic() + FILES_EVERY_S
+                removed = await asyncio.to_thread(context.app.remove_old_files)
+                if removed:
+                    log.info("files.removed", files=removed)
+        except (LedgerUnavailable, ViewsUnavailable, OSError) as accident:
             log.warning("timers.interrupted", accident=type(accident).__name__)
         await either(context.stop, context.stop, TICK_S)

@@ -94,6 +94,9 @@ class System:
     def _use_servers(self) -> None:
         """Start the embedded servers that the settings do not replace."""
         settings = self.settings
+        if settings.database_owner_url and not settings.database_url:
+            what, fix = "an owner is named, and no database", "set DISPATCH_DATABASE_URL to the application's URL"
+            raise CannotStart("setting_missing", what, "DISPATCH_DATABASE_OWNER_URL", fix)
         if settings.database_url and settings.nats_url:
             return
         try:
@@ -104,6 +107,7 @@ class System:
         self.settings = msgspec.structs.replace(
             settings,
             database_url=settings.database_url or servers.database_url,
+            database_owner_url=settings.database_owner_url if settings.database_url else servers.database_owner_url,
             nats_url=settings.nats_url or servers.nats_url,
         )
 
@@ -121,7 +125,9 @@ class System:
 
     def _start_roles(self) -> None:
         self._say("starting the workers")
-        settings, logs = self.settings, self.settings.data / "logs"
+        # The schema is there: the roles work without the owner's rights, and without knowing how to get them.
+        settings = msgspec.structs.replace(self.settings, database_owner_url="")
+        logs = settings.data / "logs"
         groups = {
             "api": ("api",),
             "intake": ("intake",),

@@ -1,5 +1,6 @@
 """Every view that the projector keeps, and the SQL views derived from them."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 from psycopg.errors import UndefinedColumn, UndefinedTable
@@ -17,6 +18,11 @@ DERIVED = {
     "ops.v_escalations": EscalationsView("ops").sql(EscalationsView.derived),
     pipeline_health.NAME: pipeline_health.CREATE,
 }
+
+
+def readable(views: Iterable[View]) -> list[str]:
+    """What the reader may see: every table of these views, and what is derived from tables. None of it is personal."""
+    return [f"{view.home}.{table}" for view in views for table in view.tables] + list(DERIVED)
 
 
 def drop_derived(cursor: Cursor) -> None:

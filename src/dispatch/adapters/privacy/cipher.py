@@ -1,0 +1,60 @@
+"""AES-256-GCM (NIST SP 800-38D) over persons, and over the keys that encrypt them."""
+
+import os
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from dispatch.domain.person import Person
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+FORMAT = b"\x01"
+"""First byte of an encrypted person: what follows is a nonce and AES-256-GCM's output over the person's JSON."""
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(Person)
+_PERSON = b"dispatch person v1\x00"
+_KEY = b"dispatch subject key v1\x00"
+
+
+class CiphertextInvalid(Exception):
+    """The bytes are not what this key encrypted for this subject: they were changed, moved, or cut."""
+
+
+def new_key() -> bytes:
+    """256 bits from the operating system."""
+    return os.urandom(KEY_BYTES)
+
+
+def encrypt_person(key: bytes, subject: bytes, person: Person) -> Person:
+    """The same person, unreadable. `subject` is authenticated: moved to another subject, it does not decrypt."""
+    nonce = os.urandom(NONCE_BYTES)
+    return Person(encrypted=FORMAT + nonce + AESGCM(key).encrypt(nonce, _ENCODER.encode(person), _PERSON + subject))
+
+
+def decrypt_person(key: bytes, subject: bytes, person: Person) -> Person:
+    """The person in plain text. Raises CiphertextInvalid."""
+    data = person.encrypted
+    if data[:1] != FORMAT:
+        raise CiphertextInvalid(f"format {data[:1].hex() or 'none'} of an encrypted person is not known here")
+    return _DECODER.decode(_decrypt(key, data[1:], _PERSON + subject))
+
+
+def wrap(key: bytes, name: bytes, secret: bytes) -> bytes:
+    """`secret`, a key itself, encrypted under `key`; `name` says what it is the key of and is authenticated."""
+    nonce = os.urandom(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, secret, _KEY + name)
+
+
+def unwrap(key: bytes, name: bytes, wrapped: bytes) -> bytes:
+    """The secret. Raises CiphertextInvalid."""
+    return _decrypt(key, wrapped, _KEY + name)
+
+
+def _decrypt(key: bytes, data: bytes, associated: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], associated)
+    except (InvalidTag, ValueError) as error:
+        raise CiphertextInvalid("the bytes are not what was encrypted under this key") from error

@@ -1,0 +1,24 @@
+"""The ledger with personal data encrypted before it is stored; what is read from it stays encrypted."""
+
+from collections.abc import Iterable, Sequence
+
+from dispatch.adapters.ledger.committer import Answer
+from dispatch.adapters.ledger.postgres import PostgresLedger
+from dispatch.adapters.privacy.vault import PostgresPersonVault
+from dispatch.application.ports.ledger import Append
+
+
+class EncryptedLedger:
+    """Implements the port `EventLedger` over `PostgresLedger`. Whoever needs a person asks the `PersonVault`."""
+
+    def __init__(self, ledger: PostgresLedger, vault: PostgresPersonVault) -> None:
+        self._ledger, self._vault = ledger, vault
+        self.load, self.load_many, self.trace = ledger.load, ledger.load_many, ledger.trace
+        self.read, self.head, self.ping, self.close = ledger.read, ledger.head, ledger.ping, ledger.close
+
+    def append(self, appends: Sequence[Append]) -> list[Answer]:
+        return self._ledger.append(self._vault.encrypt(appends))
+
+    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
+        first, *others = self._vault.encrypt([marker, *new])
+        return self._ledger.append_bulk(first, others)

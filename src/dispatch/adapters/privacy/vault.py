@@ -1,0 +1,123 @@
+"""The vault: encrypts the persons in events before they are stored, reads them again, and destroys their keys."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import psycopg
+from msgspec.structs import replace
+from psycopg_pool import ConnectionPool
+
+from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
+from dispatch.adapters.ledger.postgres import APPEND
+from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_key
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person
+from dispatch.adapters.privacy.keyring import Keyring
+from dispatch.adapters.privacy.subject_keys import SubjectKeys
+from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.privacy import Address, KeyMissing
+from dispatch.domain.events import Event
+from dispatch.domain.job.events import JobOpened, StageCompleted
+from dispatch.domain.person import Person
+
+JOBS_OF = "SELECT subject::text FROM privacy.addresses WHERE contact = %s::text::uuid ORDER BY subject"
+DESTROY = (
+    "UPDATE privacy.subject_keys SET wrapped = NULL WHERE subject = ANY(%s::text[]::uuid[]) AND wrapped IS NOT NULL"
+)
+FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
+NOBODY = Person()
+
+
+class PostgresPersonVault:
+    """Implements the port `PersonVault`, and encrypts for the ledger. Nothing is cached: a destroyed key is gone."""
+
+    def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]], keyring: Keyring) -> None:
+        self._pool, self._keyring = pool, keyring
+        self._keys = SubjectKeys(pool, keyring)
+
+    def encrypt(self, appends: Sequence[Append]) -> list[Append]:
+        """The same appends with every person in them encrypted; a person who was erased is left out.
+
+        Raises:
+            ValueError: a stream's id is not a UUID.
+            KeyMissing, LedgerUnavailable: nothing is lost; ask again.
+        """
+        persons = {uuid_bytes(append.stream): known for append in appends if (known := _persons(append.events))}
+        if not persons:
+            return list(appends)
+        index_key = self._keyring.index_key()
+        pairs = [
+            (contact_key(index_key, kind, value), subject)
+            for subject, known in persons.items()
+            for person in known
+            for kind, value in addresses_of(person)
+        ]
+        keys = self._keys.ensure(list(persons), pairs)
+        return [_encrypted(append, keys) for append in appends]
+
+    def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:
+        locked = {job_id: person for job_id, person in persons.items() if person.encrypted}
+        if not locked:
+            return dict(persons)
+        subjects = {job_id: uuid_bytes(job_id) for job_id in locked}
+        keys = self._keys.opened(self._keys.find(list(subjects.values())))
+        return {
+            job_id: self._read(job_id, subjects[job_id], keys, person) if person.encrypted else person
+            for job_id, person in persons.items()
+        }
+
+    def contact_id(self, address: Address) -> str:
+        return contact_id(self._keyring.index_key(), address)
+
+    def jobs_of(self, contact_id: str) -> list[str]:
+        with transaction(self._pool) as connection:
+            return [str(UUID(subject)) for (subject,) in connection.execute(JOBS_OF, (contact_id,))]
+
+    def erase(self, record: Append, jobs: Sequence[str]) -> bool:
+        with transaction(self._pool) as connection:
+            register_arrays(connection)
+            [(found, already, _)] = connection.execute(APPEND, arrays([framed([record])])).fetchall()
+            if found is not None and already is None and found != record.version:
+                return False
+            connection.execute(DESTROY, (list(jobs),))
+            connection.execute(FORGET, (list(jobs),))
+        return True
+
+    @staticmethod
+    def _read(job_id: str, subject: bytes, keys: Mapping[bytes, bytes | None], person: Person) -> Person | None:
+        if subject not in keys:
+            raise KeyMissing(f"the key of the person of job {job_id} is gone, and nobody destroyed it: restore privacy")
+        key = keys[subject]
+        try:
+            return None if key is None else decrypt_person(key, subject, person)
+        except CiphertextInvalid as error:
+            raise KeyMissing(f"the person of job {job_id} cannot be read: {error}") from error
+
+
+def _persons(events: Iterable[Event]) -> list[Person]:
+    return [
+        event.person
+        for event in events
+        if isinstance(event, JobOpened | StageCompleted) and event.person and _is_plain(event.person)
+    ]
+
+
+def _is_plain(person: Person) -> bool:
+    return not person.encrypted and person != NOBODY
+
+
+def _encrypted(append: Append, keys: Mapping[bytes, bytes | None]) -> Append:
+    subject = uuid_bytes(append.stream)
+    if subject not in keys:
+        return append
+    key = keys[subject]
+    events: list[Event] = []
+    for event in append.events:
+        if isinstance(event, JobOpened) and _is_plain(event.person):
+            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else NOBODY))
+        elif isinstance(event, StageCompleted) and event.person is not None and _is_plain(event.person):
+            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else None))
+        else:
+            events.append(event)
+    return Append(append.stream, append.version, events, append.cause)
