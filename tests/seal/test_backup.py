@@ -11,6 +11,7 @@ from dispatch.adapters.embedded.postgres import EmbeddedPostgres
 from dispatch.adapters.embedded.postgres_cluster import find_installation
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.postgres.migrate import migrate
 from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
@@ -44,7 +45,10 @@ def dump(url: str, path: Path) -> Path:
 
 
 def restore(path: Path, url: str) -> None:
-    program("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={url}", path)
+    """As the runbook says: a dump holds no roles, migrating makes them and their rights anew."""
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-acl")
+    program("pg_restore", *options, f"--dbname={url}", path)
+    migrate(url)
 
 
 def stored(url: str) -> dict[str, list]:
