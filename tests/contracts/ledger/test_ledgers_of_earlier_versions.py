@@ -2,11 +2,9 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from dispatch.adapters.codec import decode
@@ -20,39 +18,14 @@ from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.events import event_name
 from dispatch.domain.job.decide import decider as jobs
 from dispatch.verifier import dispatch_verify as verifier
-from ledgers import opened_ledger
+from earlier_ledgers import FIRST, entries, lines, restored_ledger
 
-FIXTURES = Path(__file__).parents[2] / "fixtures"
-FIRST = FIXTURES / "ledger-0.1"
 ENDS = {"delivered": 5, "blocked": 3, "cancelled": 2}
 STORED_BY_0_1 = {
     "BatchAdmitted", "BatchClosed", "BatchJudged", "BatchReceived", "BatchRejected", "ChunkAdmitted", "JobBlocked",
     "JobCancelled", "JobDelivered", "JobEscalated", "JobOpened", "JobResumed", "RetryScheduled", "RowsRefused",
     "StageCompleted", "StageFailed", "StageStarted",
 }  # fmt: skip
-INSERT = (
-    "INSERT INTO ledger.stored_events (notification_id, originator_id, originator_version, topic, state, recorded_at,"
-    " actor, correlation_id, causation_id)"
-    " VALUES (%(position)s, %(stream)s, %(version)s, %(name)s, convert_to(%(state)s, 'UTF8'), %(recorded_at)s,"
-    " %(actor)s, %(correlation_id)s, %(causation_id)s)"
-)
-
-
-def lines() -> list[str]:
-    return (FIRST / "ledger.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
-
-
-def entries() -> list[dict[str, Any]]:
-    return [entry for entry in map(json.loads, lines()) if entry["kind"] == "entry"]
-
-
-@pytest.fixture
-def restored(database_url: str) -> Iterator[PostgresLedger]:
-    """The events of 0.1 in a database of today."""
-    with opened_ledger(database_url) as ledger:
-        with psycopg.connect(database_url, autocommit=True) as connection, connection.cursor() as cursor:
-            cursor.executemany(INSERT, entries())
-        yield ledger
 
 
 def test_every_event_is_read():
@@ -77,7 +50,12 @@ def test_every_stream_is_folded_to_what_it_was():
 
 
 @pytest.mark.postgres
-def test_every_view_shows_it(restored: PostgresLedger, database_url: str):
+def test_every_view_shows_it(database_url: str):
+    with restored_ledger(database_url) as ledger:
+        assert_every_view_shows(ledger, database_url)
+
+
+def assert_every_view_shows(restored: PostgresLedger, database_url: str):
     projector = Projector(database_url, restored)
     projector.prepare()
     while projector.step():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dispatch.domain.job.commands import GiveUp
+from dispatch.domain.job.commands import Block, GiveUp
 
 pytestmark = pytest.mark.postgres
 
@@ -59,6 +59,53 @@ def test_a_job_and_its_history_without_its_person(system, run, batch_id: str):
     for answer in (shown, text):
         for personal in ("Ann", "Example", "example.org", "7700"):
             assert personal not in answer.out
+
+
+def test_a_job_as_it_was_at_a_moment(system, run, batch_id: str):
+    job = f"{batch_id}:1"
+    now = run("job", "show", job, "--json").json()
+    opened_at, failed_at = (step["at"] for step in now["timeline"][:2])
+    then = run("job", "show", job, "--at", opened_at, "--json").json()
+    assert (then["job"]["status"], then["job"]["stage"], then["job"]["version"]) == ("running", "validate", 1)
+    assert [step["name"] for step in then["timeline"]] == ["JobOpened"]
+    assert then["as_of"] == opened_at
+    assert "As it was on" in run("job", "show", job, "--at", opened_at).out
+    after = run("job", "show", job, "--at", "2999-01-01 10:00", "--json").json()
+    assert after == {**now, "as_of": "2999-01-01T10:00:00Z"}  # Folded from the ledger, it is the row of the view.
+    assert run("job", "show", job, "--at", failed_at, "--json").json()["job"]["error_code"] == "price_not_positive"
+    early = run("job", "show", job, "--at", "2020-01-01 10:00", "--json")
+    assert (early.code, early.json()["error"]["code"]) == (1, "job_not_yet_opened")
+    assert "opened at 2" in early.json()["error"]["where"]
+    wrong = run("job", "show", job, "--at", "noon")
+    assert wrong.code == 2
+    assert "noon is not a time like 2026-11-27T10:00:00+00:00" in " ".join(wrong.err.split())
+
+
+def test_why_a_job_is_where_it_is(system, run, batch_id: str):
+    said = run("job", "why", f"{batch_id[:8]}:1", "--json").json()
+    assert (said["status"], said["stage"], said["code"]) == ("escalated", "validate", "price_not_positive")
+    assert said["decided"]["name"] == "JobEscalated"
+    assert (said["profile"], said["profile_version"]) == ("service-job", 1)
+    event = run("ledger", "show", said["decided"]["position"], "--json").json()
+    assert (event["name"], event["actor"], event["causation_id"]) == (
+        "JobEscalated",
+        said["decided"]["actor"],
+        said["decided"]["command_id"],
+    )
+    text = run("job", "why", f"{batch_id[:8]}:1").out
+    for shown in ("the price is not above nothing", f"dispatch job resume {batch_id[:8]}:1", "service-job, version 1"):
+        assert shown in text
+    blocked = system.app.queries.jobs(batch_id=batch_id)[1]
+    for stage in system.app.stages:
+        if stage == "clear":
+            break
+        system.settle(batch_id, stage, only=[blocked.job_id])
+    system.settle(batch_id, "clear", Block("PE8", "objected"), only=[blocked.job_id])
+    text = run("job", "why", blocked.job_id).out
+    assert "basis contract" in text
+    assert "PE8, on which this version of dispatch decides otherwise" in text  # Nobody has objected.
+    for personal in ("Ann", "Example", "example.org", "7700"):
+        assert personal not in text
 
 
 def test_resumed_twice_it_is_sent_on_once(system, run, batch_id: str):

@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -217,25 +219,88 @@ def test_nobody_sees_personal_data(recorded: str, run):
     assert "Example" not in run("ledger", "show", read[1].lines()[0]["position"]).out
 
 
-def test_events_are_found_by_stream_name_actor_and_time(recorded: str, run):
-    everything = run("ledger", "tail", "--limit", "1000", "--json").lines()
+@pytest.fixture
+def everything(recorded: str, system, run, jobs_file) -> list[dict[str, Any]]:
+    """Two batches, and a job that was cancelled: all events of them."""
+    other: str = run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER"), "--json").json()["batch_id"]
+    system.admit(other)
+    assert run("job", "cancel", f"{recorded}:2", "--reason", "customer moved").code == 0
+    return list(run("ledger", "tail", "--limit", "1000", "--json").lines())
 
-    def found(*filters: str) -> list[int]:
-        return [row["position"] for row in run("ledger", "search", *filters, "--json").lines()]
 
-    assert [row["position"] for row in everything] == sorted(row["position"] for row in everything)
-    assert found() == [row["position"] for row in everything]
-    of_batch = [row for row in everything if row["stream"] == recorded]
-    assert found("--stream", recorded) == [row["position"] for row in of_batch]
-    assert found("--name", "JobOpened") == [row["position"] for row in everything if row["name"] == "JobOpened"]
-    actor = everything[0]["actor"]
-    assert found("--actor", actor) == [row["position"] for row in everything if row["actor"] == actor]
+def positions(rows: Iterable[dict[str, Any]]) -> list[int]:
+    return [row["position"] for row in rows]
+
+
+@pytest.mark.parametrize("verb", ["search", "tail"])
+def test_events_are_found_by_what_they_are_and_who_caused_them(everything, recorded: str, run, verb: str):
+    def found(*filters: object) -> list[int]:
+        return positions(run("ledger", verb, *filters, "--limit", "1000", "--json").lines())
+
+    def those(**is_: object) -> list[int]:
+        return positions(row for row in everything if all(row[name] == value for name, value in is_.items()))
+
+    assert positions(everything) == sorted(positions(everything)) == found()
+    last = everything[-1]
+    assert last["name"] == "JobCancelled"
+    assert found("--stream", recorded) == those(stream=recorded)
+    assert found("--job", f"{recorded[:8]}:2") == found("--job", last["stream"]) == those(stream=last["stream"])
+    assert found("--batch", recorded[:8]) == found("--correlation", recorded) == those(correlation_id=recorded)
+    assert len(found("--batch", recorded[:8])) > 6
+    assert found("--name", "JobOpened") == those(name="JobOpened")
+    assert found("--actor", "intake") == those(actor="intake")
+    command = everything[-2]["causation_id"]
+    assert found("--command", command) == those(causation_id=command)
+    assert found("--command", last["causation_id"]) == [last["position"]]
+    assert found("--name", "JobCancelled", "--actor", last["actor"], "--batch", recorded) == [last["position"]]
+    assert found("--name", "JobCancelled", "--actor", "intake") == []
+
+
+def test_events_are_found_by_time_and_position(everything, recorded: str, run):
+    def found(*filters: object) -> list[int]:
+        return positions(run("ledger", "search", *filters, "--json").lines())
+
     middle = everything[3]["recorded_at"]
-    assert found("--since", middle) == [row["position"] for row in everything if row["recorded_at"] >= middle]
-    assert found("--until", middle) == [row["position"] for row in everything if row["recorded_at"] < middle]
+    assert found("--since", middle) == positions(row for row in everything if row["recorded_at"] >= middle)
+    assert found("--until", middle) == positions(row for row in everything if row["recorded_at"] < middle)
+    assert found("--from", 3, "--to", 5) == [3, 4, 5]
+    assert found("--from", 3, "--limit", "2") == [3, 4]
     assert found("--limit", "2") == [1, 2]
-    assert run("ledger", "search", "--since", "noon").code == 2
-    assert run("ledger", "search", "--stream", "noon").code == 2
+    assert positions(run("ledger", "tail", "--to", 5, "--limit", "2", "--json").lines()) == [4, 5]
+    text = run("ledger", "search", "--to", 3)
+    assert "BatchReceived" in text.out
+    assert "No such events." in run("ledger", "search", "--name", "JobDelivered").err
+
+
+def test_a_name_means_all_its_versions(everything, run, database_url: str):
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)"
+            " VALUES (gen_random_uuid(), 1, 'JobCancelled.2', '{}'), (gen_random_uuid(), 1, 'JobCancelledNot', '{}')"
+        )
+
+    def found(name: str) -> list[str]:
+        return [row["name"] for row in run("ledger", "search", "--name", name, "--json").lines()]
+
+    assert found("JobCancelled") == ["JobCancelled", "JobCancelled.2"]
+    assert found("JobCancelled.2") == ["JobCancelled.2"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--since", "noon"),
+        ("--stream", "noon"),
+        ("--command", "noon"),
+        ("--from", "0"),
+        ("--job", "1", "--stream", "019aaf6c-1c00-83f2-8c1e-7a4d00000007"),
+        ("--batch", "1", "--correlation", "019aaf6c-1c00-83f2-8c1e-7a4d00000007"),
+    ],
+    ids=" ".join,
+)
+def test_a_filter_that_means_nothing_is_wrong_usage(recorded: str, run, wrong: tuple[str, ...]):
+    assert run("ledger", "search", *wrong).code == 2
+    assert run("ledger", "search", "--job", f"{recorded}:99").err.startswith("error job_unknown\n")
 
 
 def test_tail_follows_what_is_recorded(recorded: str, run, jobs_file):
@@ -259,3 +324,17 @@ def test_tail_follows_what_is_recorded(recorded: str, run, jobs_file):
         assert following.wait(timeout=30) == 0
     assert fresh["position"] == last + 1
     assert fresh["name"] == "BatchReceived"
+
+
+def test_tail_follows_only_what_is_asked_for(system, recorded: str, run):
+    command = [sys.executable, "-m", "dispatch.entrypoints.cli.main", "ledger", "tail", "--follow", "--json"]
+    assert run("job", "cancel", f"{recorded}:1", "--reason", "customer moved").code == 0
+    with subprocess.Popen([*command, "--name", "JobCancelled"], stdout=subprocess.PIPE, text=True) as following:
+        assert following.stdout is not None
+        told = [json.loads(following.stdout.readline())]
+        assert run("job", "cancel", f"{recorded}:2", "--reason", "customer moved").code == 0
+        told.append(json.loads(following.stdout.readline()))
+        following.send_signal(signal.SIGINT)
+        assert following.wait(timeout=30) == 0
+    assert [entry["name"] for entry in told] == ["JobCancelled"] * 2
+    assert told[0]["position"] < told[1]["position"]

@@ -1,7 +1,8 @@
 """Jobs over HTTP: lists, one job with its timeline, and what people may do."""
 
+import httpx
 import pytest
-from http_door import Door, as_csv, assert_problem, rows
+from http_door import CANARIES, Door, as_csv, assert_problem, rows
 
 pytestmark = pytest.mark.postgres
 UNKNOWN = "00000000-0000-8000-8000-000000000000"
@@ -51,6 +52,42 @@ async def test_a_job_shows_where_it_stands_and_everything_that_happened_to_it(do
     assert set(steps[0]) == {
         "name", "at", "version", "position", "actor", "stage", "attempt", "next_stage", "code", "rule", "due_at",
     }  # fmt: skip
+
+
+async def test_a_job_is_shown_as_it_was_at_a_moment(door: Door):
+    batch_id = await door.take_in(as_csv(rows(1, prefix="THEN")))
+    [job_id] = await door.job_ids(batch_id)
+    await door.escalate(job_id)
+    now = (await door.client.get(f"/v1/jobs/{job_id}")).json()
+    assert now["as_of"] is None
+
+    async def at(moment: str) -> httpx.Response:
+        return await door.client.get(f"/v1/jobs/{job_id}", params={"at": moment})
+
+    then = (await at(now["opened_at"])).json()
+    assert (then["status"], then["error_code"], then["as_of"]) == ("running", "", now["opened_at"])
+    assert [step["name"] for step in then["timeline"]] == ["JobOpened"]
+    later = (await at("2999-01-01 10:00")).json()
+    assert later == {**now, "as_of": "2999-01-01T10:00:00Z"}
+    early = assert_problem(await at("2020-01-01T10:00:00+01:00"), 404, "job_not_yet_opened")
+    assert "opened at" in early["detail"]
+    assert_problem(await at("noon"), 400, "request_invalid")
+    unescaped = await door.client.get(f"/v1/jobs/{job_id}?at=2999-01-01T10:00:00+00:00")
+    assert unescaped.json() == later
+
+
+async def test_a_job_says_why_it_is_where_it_is(door: Door):
+    batch_id = await door.take_in(as_csv(rows(2, prefix="WHY")))
+    escalated, running = await door.job_ids(batch_id)
+    await door.escalate(escalated)
+    said = (await door.client.get(f"/v1/jobs/{escalated}/why")).json()
+    assert (said["status"], said["code"], said["actions"]) == ("escalated", "no_slot", ["resume", "cancel"])
+    assert (said["decided"]["name"], said["decided"]["actor"]) == ("JobEscalated", "test")
+    assert said["decided"]["position"] > said["rests_on"][0]["position"] > said["opened"]["position"]
+    assert (await door.client.get(f"/v1/jobs/{running}/why")).json()["status"] == "running"
+    assert_problem(await door.client.get(f"/v1/jobs/{UNKNOWN}/why"), 404, "job_unknown")
+    assert_problem(await door.client.get(f"/v1/jobs/{batch_id}/why"), 404, "job_unknown")
+    assert not [canary for canary in CANARIES if canary in str(said)]
 
 
 async def test_an_escalated_job_is_resumed_once_however_often_it_is_asked(door: Door):

@@ -1,4 +1,4 @@
-"""What is stored, as it is: entries by position, stream, name, actor and time."""
+"""What is stored, as it is: entries by position, stream, name, actor, cause and time."""
 
 from typing import Any
 
@@ -15,11 +15,14 @@ READ = sql.SQL(
 )
 CHOICES = {
     "stream": "originator_id = %(stream)s::text::uuid",
-    "name": "(topic = %(name)s OR split_part(topic, '.', 1) = %(name)s)",  # Every version of an event, or one of them.
+    "name": "%(name)s IN (topic, split_part(topic, '.', 1))",
     "actor": "actor = %(actor)s",
+    "command": "causation_id = %(command)s::text::uuid",
+    "correlation": "correlation_id = %(correlation)s::text::uuid",
     "since": "recorded_at >= %(since)s",
     "until": "recorded_at < %(until)s",
     "after": "notification_id > %(after)s",
+    "through": "notification_id <= %(through)s",
 }
 
 

@@ -93,14 +93,17 @@ class EvidenceMissing(Exception):
 
 
 class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries are wanted; what is empty does not choose."""
+    """Which entries are wanted; what is empty does not choose. A name without a version means all its versions."""
 
     stream: str = ""
     name: str = ""
     actor: str = ""
+    command: str = ""
+    correlation: str = ""
     since: datetime | None = None
     until: datetime | None = None
     after: int = 0
+    through: int = 0
     limit: int = 100
     newest_first: bool = False
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FIXES = {
     "batch_unknown": "list the batches with `dispatch batch list`",
     "job_unknown": "list the jobs with `dispatch job list`",
+    "job_not_yet_opened": "ask for a later time; without --at it is shown as it is now",
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",
     "job_already_sent": "the message is out; tell the customer, the ledger cannot take it back",
     "job_already_ended": "see how it ended with `dispatch job show`",

@@ -12,6 +12,7 @@ HERE = "dispatch.entrypoints.cli"
     lazy={
         "list": (f"{HERE}.job_list:list_jobs", "Jobs, in the order in which they were opened."),
         "show": (f"{HERE}.job_show:show", "One job and everything that has happened to it."),
+        "why": (f"{HERE}.job_why:why", "Which rule and which events put it where it is, and what next."),
         "resume": (f"{HERE}.job_desk:resume", "Send an escalated job on."),
         "cancel": (f"{HERE}.job_desk:cancel", "End a job that was not sent yet."),
     },
@@ -25,6 +26,7 @@ def job() -> None:
     Examples:
       dispatch job list --status escalated
       dispatch job show 3f2b8c1e:7
+      dispatch job why 3f2b8c1e:7
       dispatch job resume 3f2b8c1e:7
       dispatch job cancel 3f2b8c1e:7 --reason "customer moved"
     """

@@ -1,6 +1,7 @@
 """`dispatch job show`: a job's row, and its history from the ledger, with personal data masked."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import cast
 
 import msgspec
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dispatch.application.job_at import job_row, until
 from dispatch.application.ports.queries import JobRow
 from dispatch.application.timeline import Step, timeline
 from dispatch.domain.job.decide import decider
@@ -17,33 +19,46 @@ from dispatch.domain.money import pounds
 from dispatch.domain.person import Person, shape
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.ids import find_job, job_name
-from dispatch.entrypoints.cli.options import shared_options
+from dispatch.entrypoints.cli.options import as_time, shared_options
 from dispatch.entrypoints.cli.output import facts, out, print_json, table
 from dispatch.entrypoints.cli.words import age
 
 
 @click.command()
 @click.argument("job", metavar="JOB")
+@click.option(
+    "--at", "moment", metavar="TIME", callback=as_time, help="As it was at this time (ISO 8601, UTC unless it says)."
+)
 @shared_options
 @click.pass_obj
-def show(cli: Cli, job: str) -> None:
+def show(cli: Cli, job: str, moment: datetime | None) -> None:
     """One job and everything that has happened to it. Personal data is masked to its shape.
+
+    With --at it is the job as it was then, folded from its events up to that time, as the table below it shows them.
+    TIME is like 2026-11-27T11:00:00+01:00, or 2026-11-27 10:00 in UTC.
 
     \b
     Examples:
       dispatch job show 3f2b8c1e:7
+      dispatch job show 3f2b8c1e:7 --at "2026-11-27 10:00"
       dispatch job show 019aaf6c-1c00-83f2-8c1e-7a4d00000007 --json
     """
     with cli.open_app() as app:
         row = find_job(app.queries, job)
         recorded = app.ledger.trace(row.job_id)
+        if moment is not None:
+            recorded = until(recorded, moment)
+            row = job_row(recorded)
         state = decider.fold(cast("list[Event]", [record.event for record in recorded]))
         known = app.persons.read({row.job_id: state.person})[row.job_id]
     person, steps = masked(known), timeline(recorded)
     if cli.as_json:
-        print_json({"job": row, "route": state.route, "person": person, "outputs": state.outputs, "timeline": steps})
+        shown = {"job": row, "route": state.route, "person": person, "outputs": state.outputs, "timeline": steps}
+        print_json(shown if moment is None else {"as_of": moment, **shown})
         return
     console = out()
+    if moment is not None:
+        console.print(f"As it was on {moment:%Y-%m-%d} at {moment:%H:%M:%S} UTC.")
     _show_job(console, row, state.route, person)
     console.print(_table(steps))
 

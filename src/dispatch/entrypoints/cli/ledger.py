@@ -12,7 +12,7 @@ HERE = "dispatch.entrypoints.cli"
     lazy={
         "tail": (f"{HERE}.ledger_read:tail", "The newest events; with --follow the next ones, too."),
         "show": (f"{HERE}.ledger_read:show", "One event, with who caused it and why."),
-        "search": (f"{HERE}.ledger_read:search", "Events by stream, name, actor and time."),
+        "search": (f"{HERE}.ledger_read:search", "Events by job, batch, name, actor, command, time and position."),
         "verify": (f"{HERE}.ledger_verify:verify", "Hash every event, and compare with all that was signed."),
         "checkpoint": (f"{HERE}.ledger_checkpoint:checkpoint", "The newest signed checkpoint."),
         "prove": (f"{HERE}.ledger_proofs:prove", "A proof that one event is in the ledger, for others to check."),

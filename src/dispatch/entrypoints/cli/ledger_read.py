@@ -3,43 +3,50 @@
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from datetime import UTC, datetime
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING
 
 import msgspec
 import rich_click as click
 from rich.markup import escape
 
 from dispatch.application.masking import MaskedEntry, masked_entry
-from dispatch.application.ports.evidence import Entry, EntryQuery, LedgerEvidence
+from dispatch.application.ports.evidence import Entry, EntryQuery
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.errors import Refused
+from dispatch.entrypoints.cli.ledger_filters import Filters, filter_options
 from dispatch.entrypoints.cli.options import limit_option, shared_options
 from dispatch.entrypoints.cli.output import facts, notes, out, print_json, print_lines, table
+
+if TYPE_CHECKING:
+    from dispatch.entrypoints.bootstrap import App
 
 POLL_S = 0.5
 AT_ONCE = 1_000
 
 
 @click.command()
+@filter_options
 @limit_option(20)
 @click.option("--follow", is_flag=True, help="Go on with the events to come, until stopped with Ctrl-C.")
 @shared_options
 @click.pass_obj
-def tail(cli: Cli, limit: int, follow: bool) -> None:
+def tail(cli: Cli, filters: Filters, limit: int, follow: bool) -> None:
     """The newest events, the last one at the end. Personal data is masked to its shape.
 
     \b
     Examples:
       dispatch ledger tail
       dispatch ledger tail --follow --json | jq -c '[.position, .name]'
+      dispatch ledger tail --follow --batch 3f2b8c1e --name JobEscalated
     """
     with cli.open_app() as app:
-        entries = app.evidence.entries(EntryQuery(limit=limit, newest_first=True))
-        _print(cli, entries)
-        if follow:
-            with suppress(KeyboardInterrupt):
-                _follow(cli, app.evidence, entries[-1].position if entries else 0)
+        query = filters.query(app, limit=limit, newest_first=True)
+        head = app.ledger.head()
+        with suppress(KeyboardInterrupt) if follow else nullcontext():
+            _print(cli, app.evidence.entries(_through(query, head)) if head else [])
+            if follow:
+                _follow(cli, app, query, head)
 
 
 @click.command()
@@ -79,33 +86,24 @@ def show(cli: Cli, event: str) -> None:
 
 
 @click.command()
-@click.option("--stream", metavar="ID", type=click.UUID, help="Only of this stream: the id of a job or a batch.")
-@click.option("--name", metavar="EVENT", default="", help="Only of this name, like JobDelivered.")
-@click.option("--actor", metavar="NAME", default="", help="Only what this one caused.")
-@click.option("--since", metavar="TIME", help="Recorded at this time (ISO 8601, UTC unless it says) or later.")
-@click.option("--until", metavar="TIME", help="Recorded before this time.")
+@filter_options
 @limit_option(100)
 @shared_options
 @click.pass_obj
-def search(cli: Cli, stream: object, name: str, actor: str, since: str | None, until: str | None, limit: int) -> None:
-    """Events by stream, name, actor and time, the first ones first. Personal data is masked to its shape.
+def search(cli: Cli, filters: Filters, limit: int) -> None:
+    """Events by job, batch, stream, name, actor, command, time and position, the first ones first.
+
+    What several options say must all hold. Personal data is masked to its shape.
 
     \b
     Examples:
       dispatch ledger search --name JobCancelled --actor ann
-      dispatch ledger search --stream 019aaf6c-1c00-83f2-8c1e-7a4d00000007
+      dispatch ledger search --job 3f2b8c1e:7
+      dispatch ledger search --batch 3f2b8c1e --name StageFailed --from 4000 --to 5000
       dispatch ledger search --since 2026-11-23T09:00 --until 2026-11-23T10:00 --json
     """
-    query = EntryQuery(
-        stream=str(stream or ""),
-        name=name,
-        actor=actor,
-        since=_time(since, "--since"),
-        until=_time(until, "--until"),
-        limit=limit,
-    )
     with cli.open_app() as app:
-        entries = app.evidence.entries(query)
+        entries = app.evidence.entries(filters.query(app, limit=limit))
     _print(cli, entries)
     if not entries and not cli.as_json:
         notes().print("No such events.")
@@ -113,25 +111,23 @@ def search(cli: Cli, stream: object, name: str, actor: str, since: str | None, u
         notes().print(f"The first {limit:,}; there may be more: --limit")
 
 
-def _follow(cli: Cli, evidence: LedgerEvidence, after: int) -> None:
-    while True:
+def _follow(cli: Cli, app: "App", query: EntryQuery, after: int) -> None:
+    """What is recorded becomes visible in the order of its positions: up to the head, nothing is missed."""
+    while query.through == 0 or after < query.through:
         sys.stdout.flush()
-        entries = evidence.entries(EntryQuery(after=after, limit=AT_ONCE))
-        if entries:
-            _print(cli, entries, headed=False)
-            after = entries[-1].position
-        else:
+        head = app.ledger.head()
+        if head <= after:
             time.sleep(POLL_S)
+            continue
+        fresh = msgspec.structs.replace(query, after=max(after, query.after), limit=AT_ONCE, newest_first=False)
+        entries = app.evidence.entries(_through(fresh, head))
+        _print(cli, entries, headed=False)
+        after = entries[-1].position if len(entries) == AT_ONCE else head
 
 
-def _time(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{text} is not a time like 2026-11-23T09:00", param_hint=option) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+def _through(query: EntryQuery, head: int) -> EntryQuery:
+    """Not beyond this position, nor the one that was asked for."""
+    return msgspec.structs.replace(query, through=min(query.through or head, head))
 
 
 def _print(cli: Cli, entries: Sequence[Entry], *, headed: bool = True) -> None:

@@ -1,11 +1,13 @@
 """Options that many commands have."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import rich_click as click
 
+from dispatch.application.moment import parse_time
 from dispatch.entrypoints.cli.context import Cli
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,6 +40,14 @@ json_option = click.option(
     callback=_set_json,
     help="Answer in JSON on stdout: one object, or one a line.",
 )
+
+
+def as_time(ctx: click.Context, param: click.Parameter, value: str | None) -> datetime | None:
+    """The callback of an option that is a moment in ISO 8601, in UTC where it does not say."""
+    try:
+        return None if value is None else parse_time(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
 
 
 def shared_options(command: F) -> F:

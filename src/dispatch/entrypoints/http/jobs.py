@@ -1,5 +1,6 @@
 """Jobs over HTTP: where each stands, what happened to it, and what people may do about it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,8 +9,12 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
+from dispatch.application.explanation import Explanation
+from dispatch.application.job_at import job_row, until
+from dispatch.application.moment import parse_time
 from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
+from dispatch.application.why import why
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import LIMIT_MAX, Cursor, Limit, Page, decode_cursor, paged
@@ -68,13 +73,26 @@ def list_jobs(
 
 
 @get("/jobs/{job_id:uuid}", operation_id="getJob", sync_to_thread=True, responses=documented(404))
-def show_job(job_id: FromPath[UUID], app: TheApp) -> JobDetail:
-    """One job and everything that happened to it, without personal data."""
-    row = app.queries.job(str(job_id))
-    if row is None:
-        fix = "take an id from GET /v1/jobs; a job shows a moment after its batch was admitted"
-        raise Refused("job_unknown", "there is no such job", where=f"job {job_id}", fix=fix)
-    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(app.ledger.trace(row.job_id)))
+def show_job(
+    job_id: FromPath[UUID],
+    app: TheApp,
+    at: Annotated[
+        str, QueryParameter(max_length=40, description="As it was at this time: ISO 8601, UTC unless it says.")
+    ] = "",
+) -> JobDetail:
+    """One job and everything that happened to it, without personal data; with `at` up to that time."""
+    moment, row = _moment(at), _job(app, job_id)
+    recorded = app.ledger.trace(row.job_id)
+    if moment is not None:
+        recorded = until(recorded, moment)
+        row = job_row(recorded)
+    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(recorded), as_of=moment)
+
+
+@get("/jobs/{job_id:uuid}/why", operation_id="explainJob", sync_to_thread=True, responses=documented(404))
+def explain_job(job_id: FromPath[UUID], app: TheApp) -> Explanation:
+    """Why a job is where it is: the rule, its inputs, the events that it rests on, and what can be done."""
+    return why(app.ledger, str(job_id))
 
 
 @post(
@@ -122,6 +140,21 @@ def show_pipeline(app: TheApp) -> Pipeline:
     )
 
 
+def _job(app: App, job_id: UUID) -> JobRow:
+    row = app.queries.job(str(job_id))
+    if row is None:
+        fix = "take an id from GET /v1/jobs; a job shows a moment after its batch was admitted"
+        raise Refused("job_unknown", "there is no such job", where=f"job {job_id}", fix=fix)
+    return row
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        return parse_time(text) if text else None
+    except ValueError as error:
+        raise Refused("request_invalid", str(error), where="at", fix="write it so") from error
+
+
 def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
     location = f"/v1/jobs/{job_id}"
     recorded = [type(event).__name__ for event in events]
@@ -130,6 +163,6 @@ def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
 
 routes = Router(
     path="/v1",
-    route_handlers=[list_jobs, show_job, resume_job, cancel_job, list_escalations, show_pipeline],
+    route_handlers=[list_jobs, show_job, explain_job, resume_job, cancel_job, list_escalations, show_pipeline],
     tags=["jobs"],
 )

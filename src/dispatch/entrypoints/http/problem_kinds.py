@@ -54,6 +54,7 @@ KINDS: dict[str, Kind] = {
     "batch_not_judged": Kind(409, "The batch is not judged yet"),
     "batch_has_open_jobs": Kind(409, "The batch has open jobs"),
     "job_unknown": Kind(404, "There is no such job"),
+    "job_not_yet_opened": Kind(404, "The job was not opened yet at that time"),
     "job_not_escalated": Kind(409, "The job is not escalated"),
     "job_already_sent": Kind(409, "The job was sent already"),
     "job_already_ended": Kind(409, "The job has ended"),

@@ -48,9 +48,13 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobDetail(JobRow, frozen=True, kw_only=True):
-    """A job and everything that happened to it; who it is for stays in the ledger."""
+    """A job and everything that happened to it; who it is for stays in the ledger.
+
+    `as_of` is the moment at which it was so, where one was asked for.
+    """
 
     timeline: list[Step]
+    as_of: datetime | None = None
 
 
 def shown(row: BatchRow, now: datetime | None = None) -> BatchShown:

@@ -1,0 +1,88 @@
+"""What a recorded code means, and what a person can do about it; both doors say it in these words."""
+
+from typing import NamedTuple
+
+
+class Words(NamedTuple):
+    """Why it is so, and what next."""
+
+    why: str
+    next: str
+
+
+NEW_ROW = "send the row again, corrected and under a new reference"
+
+BLOCKED = {
+    "objected": Words(
+        "the person has objected to being written to, which wins over every ground",
+        f"nothing may be sent; only if the objection was noted by mistake, {NEW_ROW}",
+    ),
+    "no_lawful_basis": Words(
+        "no ground to write to this person came with the row", f"if there is one, {NEW_ROW} with its lawful_basis"
+    ),
+    "consent_without_evidence": Words(
+        "consent was claimed without its date, or without the wording that was shown",
+        f"if there is evidence, {NEW_ROW} with consent_date and consent_statement",
+    ),
+    "consent_in_the_future": Words(
+        "the consent was to be given on a later day than the job came to this stage", f"check the date, and {NEW_ROW}"
+    ),
+    "consent_expired": Words(
+        "the consent was more than two years old", f"nothing may be sent; if it was given anew since, {NEW_ROW}"
+    ),
+    "soft_opt_in_without_sale": Words(
+        "soft opt-in was claimed without the sale that it rests on", f"if there was one, {NEW_ROW} with its sale_ref"
+    ),
+}
+"""By the reason that `JobBlocked` holds."""
+
+PROVIDER_UNWELL = "look at the provider and, when it is well again, resume the job"
+
+FAILED = {
+    "timeout": Words("the provider did not answer in time", PROVIDER_UNWELL),
+    "connection_refused": Words("the provider could not be reached", PROVIDER_UNWELL),
+    "connection_lost": Words("the connection to the provider broke", PROVIDER_UNWELL),
+    "server_error": Words("the provider failed", PROVIDER_UNWELL),
+    "rate_limited": Words("the provider asked for fewer calls", PROVIDER_UNWELL),
+    "garbage": Words("the provider's answer could not be understood", PROVIDER_UNWELL),
+    "bad_credentials": Words(
+        "the provider did not accept our key", "correct DISPATCH_PROVIDER_API_KEY, then resume the job"
+    ),
+    "receipt_pending": Words(
+        "the message was taken, and its receipt did not come", "resume the job to ask for the receipt again"
+    ),
+    "not_delivered": Words(
+        "the provider could not deliver the message",
+        "resume the job to ask again; if the answer stays, reach the person in another way",
+    ),
+    "undeliverable": Words(
+        "the e-mail address cannot be delivered to, and there is no phone number",
+        f"cancel the job, and {NEW_ROW} with an address that works",
+    ),
+    "no_such_contact": Words(
+        "the finder knows nobody under this reference",
+        f"once the finder knows the person, resume the job; otherwise cancel it, and {NEW_ROW}",
+    ),
+    "no_such_mailbox": Words(
+        "the notifier knows no such mailbox or number", f"cancel the job, and {NEW_ROW} with an address that works"
+    ),
+    "missing_required_fields": Words(
+        "the job lacks a reference, a service, a name, or a way to reach the person", f"cancel the job, and {NEW_ROW}"
+    ),
+    "price_not_positive": Words("the price is not above nothing", f"cancel the job, and {NEW_ROW}"),
+    "stage_crashed": Words(
+        "the stage itself broke on this job, which is a bug",
+        "look for `stage.crashed` in the worker's log; when it is mended, resume the job",
+    ),
+}
+"""By the error code that `StageFailed` and `JobEscalated` hold."""
+
+
+def blocked(reason: str) -> Words:
+    """Of a reason of `JobBlocked`."""
+    return BLOCKED.get(reason, Words(f"the rule stands in the way: {reason}", "nothing may be sent"))
+
+
+def failed(code: str) -> Words:
+    """Of an error code; a provider may bring codes of its own."""
+    return FAILED.get(code, Words(f"the provider said no: {code}", "mend the cause and resume the job, or cancel it"))
