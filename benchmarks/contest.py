@@ -31,11 +31,12 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Goal:
-    """Ours is to reach `ratio` times the rate of the fastest of `against`."""
+    """Ours is to reach `ratio` times the rate of the fastest of `against`; or `enough` a second, where that is said."""
 
     ratio: float
     against: tuple[str, ...]
     source: str
+    enough: float = float("inf")
 
 
 @dataclass(frozen=True)

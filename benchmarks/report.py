@@ -36,7 +36,10 @@ def verdicts(contest: Contest, standings: Sequence[Standing]) -> Iterator[tuple[
                     continue
                 fastest = max(rivals, key=rates.__getitem__)
                 ratio = ours.rate / rates[fastest]
-                yield f"≥ {goal.ratio:g} x {fastest}", goal.source, f"{ratio:.2f} x", ratio >= goal.ratio
+                wanted, measured = f"≥ {goal.ratio:g} x {fastest}", f"{ratio:.2f} x"
+                if goal.enough < float("inf"):
+                    wanted, measured = f"{wanted}, or {goal.enough:,.0f}/s", f"{measured}, {ours.rate:,.0f}/s"
+                yield wanted, goal.source, measured, ratio >= goal.ratio or ours.rate >= goal.enough
             case SeenGoal():
                 found = ours.seen[goal.name]
                 yield f"{goal.name} < {goal.most:g}", goal.source, f"{found:.4g}", found < goal.most

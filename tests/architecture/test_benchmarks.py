@@ -48,6 +48,8 @@ def test_contestants_take_turns_and_every_measurement_is_told():
         (Goal(4.1, ("slow", "fast"), "us"), "4.00 x", False),
         (Goal(0.5, ("limit",), "us"), "0.50 x", True),
         (Goal(1, ("a peer that is not installed",), "us"), "not run", False),
+        (Goal(4.1, ("fast",), "us", enough=20), "4.00 x, 20/s", True),
+        (Goal(4.1, ("fast",), "us", enough=21), "4.00 x, 20/s", False),
         (SeenGoal("peak_mb", 8.5, "us"), "8", True),
         (SeenGoal("peak_mb", 8, "us"), "8", False),
     ],

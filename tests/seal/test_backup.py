@@ -1,6 +1,9 @@
 """The ledger dumped and restored elsewhere: the same order, positions, checkpoints and proofs, and nothing hidden."""
 
+import os
+import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from dispatch.adapters.embedded.postgres import EmbeddedPostgres
 from dispatch.adapters.embedded.postgres_cluster import find_installation
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.postgres.migrate import migrate
 from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
@@ -22,6 +26,7 @@ from servers import fresh_database
 
 pytestmark = pytest.mark.postgres
 
+ROOT = Path(__file__).parents[2]
 ROLLED_BACK = "SELECT nextval('ledger.stored_events_notification_id_seq') FROM generate_series(1, 5)"
 TABLES = {
     "events": "SELECT * FROM ledger.stored_events ORDER BY notification_id",
@@ -44,7 +49,10 @@ def dump(url: str, path: Path) -> Path:
 
 
 def restore(path: Path, url: str) -> None:
-    program("pg_restore", "--exit-on-error", "--single-transaction", f"--dbname={url}", path)
+    """As the runbook says: a dump holds no roles, migrating makes them and their rights anew."""
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-acl")
+    program("pg_restore", *options, f"--dbname={url}", path)
+    migrate(url)
 
 
 def stored(url: str) -> dict[str, list]:
@@ -131,6 +139,29 @@ def test_a_restored_ledger_is_the_same_and_goes_on(sealed, database_url, evidenc
     assert restored.verify(kept).is_good
     keys = list(map(verifier.parse_key, (exports.path / "key.txt").read_text().splitlines()))
     assert "only grew from 300 to 505" in verifier.verify_consistency(restored.evidence.consistency(kept, 505), keys)
+
+
+@pytest.mark.acceptance("0.05", part="the commands of the runbook, run as they stand there")
+def test_the_runbooks_commands_back_up_restore_and_verify(sealed, database_url, seal_key, exports, tmp_path):
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    section = runbook.split("## Back up, restore or move the ledger")[1].split("\n## ")[0]
+    back_up, restore_and_verify = re.findall(r"```bash\n(.*?)```", section, re.DOTALL)
+    places = {"BACKUP": str(tmp_path / "backup"), "RESTORED": str(tmp_path / "restored")}
+    environment = {**os.environ, **places, "DISPATCH_DATA": str(tmp_path)}
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+
+    def bash(commands: str, **more: str) -> str:
+        ran = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", commands],
+            cwd=ROOT, env={**environment, **more}, capture_output=True, text=True, check=False, timeout=100,
+        )  # fmt: skip
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    bash(back_up, DISPATCH_DATABASE_URL=database_url)
+    said = bash(restore_and_verify)
+    assert "every sealed event is as it was recorded" in said
+    assert "500 events in all" in said
 
 
 def test_a_restored_ledger_is_still_append_only(sealed, database_url, restored, tmp_path):

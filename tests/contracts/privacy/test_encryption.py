@@ -36,6 +36,16 @@ def test_nothing_of_a_person_is_stored_that_can_be_read(ledger, plain_ledger, va
     assert opened.person.encrypted != learned.person.encrypted
 
 
+def test_an_import_that_is_repeated_in_part_keeps_the_keys_of_the_first_time(ledger, vault):
+    jobs, marker = [new_id() for _ in range(120)], new_id()
+    ledger.append_bulk(start(marker), [start(job) for job in jobs[:60]])
+    ledger.append_bulk(start(new_id()), [start(job) for job in jobs[60:]])
+    with pytest.raises(VersionConflict):  # Some have a key already.
+        ledger.append_bulk(start(new_id()), [start(job) for job in jobs[30:90]])
+    persons = {job: history.events[0].person for job, history in ledger.load_many(jobs).items()}
+    assert vault.read(persons) == dict.fromkeys(jobs, ANN)
+
+
 def test_the_same_person_twice_is_never_the_same_bytes(ledger):
     first, second = new_id(), new_id()
     ledger.append([start(first), start(second)])

@@ -9,15 +9,13 @@ from uuid import UUID
 from dispatch.application.ports.privacy import Address, AddressKind
 from dispatch.domain.person import Person
 
-_VERSION_8 = 0x8 << 76
-_VARIANT = 0x2 << 62
-_FREE = (1 << 128) - 1 - (0xF << 76) - (0x3 << 62)
-
 
 def contact_key(index_key: bytes, kind: AddressKind, value: str) -> bytes:
     """The 16 bytes of the contact's id. The spelling of an e-mail address's capitals makes no difference."""
-    hashed = digest(index_key, f"{kind.value}:{value.casefold()}".encode(), "sha256")
-    return ((int.from_bytes(hashed[:16]) & _FREE) | _VERSION_8 | _VARIANT).to_bytes(16)
+    hashed = bytearray(digest(index_key, f"{kind}:{value.casefold()}".encode(), "sha256"))
+    hashed[6] = 0x80 | hashed[6] & 0x0F
+    hashed[8] = 0x80 | hashed[8] & 0x3F
+    return bytes(hashed[:16])
 
 
 def contact_id(index_key: bytes, address: Address) -> str:

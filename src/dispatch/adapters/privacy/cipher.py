@@ -1,6 +1,7 @@
 """AES-256-GCM (NIST SP 800-38D) over persons, and over the keys that encrypt them."""
 
 import os
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -40,6 +41,22 @@ def decrypt_person(key: bytes, subject: bytes, person: Person) -> Person:
     if data[:1] != FORMAT:
         raise CiphertextInvalid(f"format {data[:1].hex() or 'none'} of an encrypted person is not known here")
     return _DECODER.decode(_decrypt(key, data[1:], _PERSON + subject))
+
+
+def wrap_all(key: bytes, secrets: Mapping[bytes, bytes]) -> list[bytes]:
+    """`wrap` for many at once: the key is set up once, and chance is asked once."""
+    encrypt, chance = AESGCM(key).encrypt, os.urandom(NONCE_BYTES * len(secrets))
+    nonces = [chance[at : at + NONCE_BYTES] for at in range(0, len(chance), NONCE_BYTES)]
+    return [
+        nonce + encrypt(nonce, secret, _KEY + name)
+        for nonce, (name, secret) in zip(nonces, secrets.items(), strict=True)
+    ]
+
+
+def new_keys(subjects: Sequence[bytes]) -> dict[bytes, bytes]:
+    """A key for each."""
+    chance = os.urandom(KEY_BYTES * len(subjects))
+    return {subject: chance[at * KEY_BYTES : (at + 1) * KEY_BYTES] for at, subject in enumerate(subjects)}
 
 
 def wrap(key: bytes, name: bytes, secret: bytes) -> bytes:

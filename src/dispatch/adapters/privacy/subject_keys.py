@@ -1,13 +1,16 @@
 """The keys of subjects, kept wrapped; a destroyed one leaves a row that says so."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.ledger.copying import HEADER, TRAILER
 from dispatch.adapters.postgres.pool import transaction
-from dispatch.adapters.privacy.cipher import new_key, wrap
+from dispatch.adapters.privacy.cipher import new_keys, wrap_all
 from dispatch.adapters.privacy.keyring import Keyring
 
 # A process that missed a rotation must not wrap under a key that is about to be thrown away.
@@ -26,6 +29,14 @@ SELECT contact, subject FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[]) AS k
 ORDER BY contact, subject
 ON CONFLICT DO NOTHING
 """
+
+
+COPY_KEYS = "COPY privacy.subject_keys (subject, master_key, wrapped) FROM STDIN (FORMAT BINARY)"
+COPY_ADDRESSES = "COPY privacy.addresses (contact, subject) FROM STDIN (FORMAT BINARY)"
+KEY_ROW = struct.Struct(">hi16si8si60s").pack
+ADDRESS_ROW = struct.Struct(">hi16si16s").pack
+
+_STORING = ThreadPoolExecutor(1, "store-keys")
 
 
 class SubjectKey(NamedTuple):
@@ -57,8 +68,8 @@ class SubjectKeys:
             LedgerUnavailable: nothing is known to be stored, and asking again is safe.
         """
         master_id, master_key = self._keyring.in_use()
-        fresh = {subject: new_key() for subject in subjects}
-        wrapped = [wrap(master_key, subject, key) for subject, key in fresh.items()]
+        fresh = new_keys(subjects)
+        wrapped = wrap_all(master_key, fresh)
         with transaction(self._pool) as connection:
             if connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None:
                 rotated = True
@@ -73,6 +84,36 @@ class SubjectKeys:
             self._keyring.reload()
             return self.ensure(subjects, addresses)
         return {subject: self._opened(subject, stored.get(subject), key) for subject, key in fresh.items()}
+
+    def create(
+        self, fresh: Mapping[bytes, bytes], addresses: Callable[[], Iterable[tuple[bytes, bytes]]]
+    ) -> Callable[[], bool]:
+        """Begin to store keys for subjects that are new, with their addresses, at the speed of COPY.
+
+        The answer waits for the end of it, and says whether it was done: not so where one of the subjects has a key,
+        or the master key was rotated. Then nothing was stored, and `ensure` finds out.
+
+        Raises:
+            KeyMissing, LedgerUnavailable: as `ensure`; the second one when waiting.
+        """
+        master_id, master_key = self._keyring.in_use()
+        keys = [KEY_ROW(3, 16, s, 8, master_id, 60, w) for s, w in zip(fresh, wrap_all(master_key, fresh), strict=True)]
+        known = [ADDRESS_ROW(2, 16, contact, 16, subject) for contact, subject in set(addresses())]
+        known.sort()  # Two imports at once never wait for each other in a circle.
+
+        def store() -> bool:
+            try:
+                with transaction(self._pool) as connection, connection.cursor() as cursor:
+                    if cursor.execute(STILL_IN_USE, (master_id,)).fetchone() is None:
+                        return False
+                    for statement, rows in ((COPY_KEYS, keys), (COPY_ADDRESSES, known)):
+                        with cursor.copy(statement) as copy:
+                            copy.write(b"".join((HEADER, *rows, TRAILER)))
+            except psycopg.errors.UniqueViolation:
+                return False
+            return True
+
+        return _STORING.submit(store).result
 
     def opened(self, found: Mapping[bytes, SubjectKey]) -> dict[bytes, bytes | None]:
         """The keys themselves. Raises KeyMissing."""

@@ -12,7 +12,7 @@ from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uu
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_key
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, new_keys
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
@@ -27,6 +27,8 @@ DESTROY = (
 )
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
+NEW_FROM = 50
+"""So many persons at once are mostly an import of new ones: worth the attempt to store their keys by COPY."""
 
 
 class PostgresPersonVault:
@@ -47,13 +49,22 @@ class PostgresPersonVault:
         if not persons:
             return list(appends)
         index_key = self._keyring.index_key()
-        pairs = [
-            (contact_key(index_key, kind, value), subject)
-            for subject, known in persons.items()
-            for person in known
-            for kind, value in addresses_of(person)
-        ]
-        keys = self._keys.ensure(list(persons), pairs)
+
+        def pairs() -> list[tuple[bytes, bytes]]:
+            return [
+                (contact_key(index_key, kind, value), subject)
+                for subject, known in persons.items()
+                for person in known
+                for kind, value in addresses_of(person)
+            ]
+
+        if len(persons) >= NEW_FROM:
+            fresh = new_keys(list(persons))
+            created = self._keys.create(fresh, pairs)
+            encrypted = [_encrypted(append, fresh) for append in appends]  # While Postgres stores the keys.
+            if created():
+                return encrypted
+        keys = self._keys.ensure(list(persons), pairs())
         return [_encrypted(append, keys) for append in appends]
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:

@@ -25,7 +25,7 @@ CHECKPOINTS_PER_STEP = 16
 WATCHED = 64
 """So many of the last steps are counted again: a late id comes soon or, by a hand, at any time."""
 WATCHED_EVENTS = 32_768
-"""Of those, so many events are counted at every look, and all at each WATCHED-th: under load that would cost appends."""
+"""Of those, so many events are counted at every look, all at each WATCHED-th: it would cost appends under load."""
 
 LAST = "SELECT size, position, note FROM ledger.seal_checkpoints ORDER BY size DESC LIMIT 1"
 RECORD = (
