@@ -18,7 +18,7 @@ GRANT USAGE ON SCHEMA ledger TO dispatch_app;
 GRANT SELECT, INSERT ON ledger.stored_events, ledger.seal_checkpoints TO dispatch_app;
 GRANT SELECT, INSERT, UPDATE ON ledger.seal_tiles TO dispatch_app;  -- The last tile of each level grows.
 GRANT SELECT ON ledger.events TO dispatch_app;
-GRANT USAGE ON SEQUENCE ledger.stored_events_notification_id_seq TO dispatch_app;
+GRANT USAGE, SELECT ON SEQUENCE ledger.stored_events_notification_id_seq TO dispatch_app;  -- SELECT: for a dump.
 GRANT EXECUTE ON FUNCTION ledger.append TO dispatch_app;
 GRANT SELECT ON public.alembic_version TO dispatch_app;
 GRANT SELECT, INSERT ON intake.natural_keys TO dispatch_app;
