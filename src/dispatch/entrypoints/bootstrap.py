@@ -155,7 +155,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
             " DISPATCH_DATABASE_URL"
         )
     stages = find_stages()
-    pool = ConnectionPool(url, min_size=0, max_size=4, open=True, name="intake")
+    pool = ConnectionPool(url, min_size=0, max_size=8, open=True, name="operational")
     keyring = Keyring(pool, MasterKeys(settings.data / "master.key", settings.master_key))
     persons = PostgresPersonVault(pool, keyring)
     ledger = EncryptedLedger(PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance), persons)
