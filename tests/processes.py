@@ -5,6 +5,7 @@ import select
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -28,6 +29,21 @@ def start_owner(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Another Python process running `code`, which prints a line when ready and then reads its stdin to the end."""
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def released_at_once(owners: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """What each of these prints after its "ready", when all of them have come so far; they are ended behind it."""
+    try:
+        for owner in owners:
+            assert owner.stdout.readline() == "ready\n"
+        for owner in owners:
+            owner.stdin.write("go\n")
+            owner.stdin.flush()
+        return [owner.stdout.readline().strip() for owner in owners]
+    finally:
+        for owner in owners:
+            owner.kill()
+            owner.communicate()
 
 
 def _ends(pid: int, limit_s: float) -> bool:

@@ -64,8 +64,6 @@ class Persons:
 
     def __init__(self):
         self.erased: set[str] = set()
-        self.asked = 0
 
     def read(self, persons):
-        self.asked += 1
         return {job_id: None if job_id in self.erased else person for job_id, person in persons.items()}

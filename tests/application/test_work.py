@@ -11,6 +11,7 @@ from providing import Persons, providers
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.ledger import Append, LedgerUnavailable
+from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import ProviderStage, PureStage
@@ -324,3 +325,39 @@ async def test_the_erased_of_a_chunk_cost_the_others_nothing():
     await world.run("validate", [gone, kept])
     assert world.job(gone).status is JobStatus.BLOCKED
     assert world.job(kept).stage == "enrich"
+
+
+async def test_a_master_key_that_is_missing_costs_no_job_anything():
+    world = World()
+    job_ids = world.open(2)
+    read, world.persons.read = world.persons.read, raising(KeyMissing("the master key is not here"))
+    with pytest.raises(KeyMissing):
+        await world.run("validate", job_ids)
+    with pytest.raises(KeyMissing):
+        await world.run.isolate("validate", job_ids)
+    assert [world.names(job_id) for job_id in job_ids] == [["JobOpened"]] * 2
+    world.persons.read = read
+    assert await world.run("validate", job_ids) == 2
+
+
+async def test_one_person_that_cannot_be_read_goes_before_people_and_holds_up_nobody():
+    world = World()
+    bad, good = world.open(2)
+    read = world.persons.read
+
+    def all_but_one(persons):
+        if bad in persons:
+            raise PersonUnreadable(bad)
+        return read(persons)
+
+    world.persons.read = all_but_one
+    assert await world.run.isolate("validate", [bad, good]) == {bad: "PersonUnreadable"}
+    assert world.job(bad).status is JobStatus.ESCALATED
+    assert world.job(good).stage == "enrich"
+
+
+def raising(error):
+    def read(persons):
+        raise error
+
+    return read

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from dispatch.adapters.postgres.migrate import current_revision, migrate, newest_revision
-from processes import start_owner
+from processes import released_at_once, start_owner
 
 pytestmark = pytest.mark.postgres
 
@@ -44,17 +44,7 @@ def test_four_processes_at_once(database_url):
         )
         for _ in range(4)
     ]
-    try:
-        for owner in owners:
-            assert owner.stdout.readline() == "ready\n"
-        for owner in owners:
-            owner.stdin.write("go\n")
-            owner.stdin.flush()
-        assert [owner.stdout.readline().strip() for owner in owners] == [newest_revision()] * 4
-    finally:
-        for owner in owners:
-            owner.kill()
-            owner.communicate()
+    assert released_at_once(owners) == [newest_revision()] * 4
     assert set(EXPECTED) <= set(tables(database_url))
 
 

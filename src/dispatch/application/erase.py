@@ -7,7 +7,7 @@ import msgspec
 
 from dispatch.application.handle import CONFLICTS_MAX, handle_many
 from dispatch.application.intake.fields import ValueRefused, read_email, read_phone
-from dispatch.application.intake.retention import NEEDS_FILE
+from dispatch.application.intake.retention import is_read
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.files import FileStore
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
@@ -135,8 +135,8 @@ class EraseContact:
         for batch_id in {job.batch_id for _, job in self._load(jobs)} - {""}:
             batch = self._batch(batch_id)
             if batch.file_hash and self.files.has(batch.file_hash):
-                (needed if batch.status in NEEDS_FILE else removed).add(batch.file_hash)
-        return tuple(sorted(removed - needed)), tuple(sorted(needed))
+                (needed if is_read(self.ledger, batch.file_hash) else removed).add(batch.file_hash)
+        return tuple(sorted(removed)), tuple(sorted(needed))
 
     def _batch(self, batch_id: str) -> Batch:
         return batch_decider.fold(cast("list[BatchEvent]", self.ledger.load(batch_id).events))

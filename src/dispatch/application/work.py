@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, LedgerUnavailable, VersionConflict
-from dispatch.application.ports.privacy import PersonVault
+from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable, PersonVault
 from dispatch.application.ports.providers import ProviderRefused, Providers, ProviderUnavailable
 from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
 from dispatch.domain.identity import command_id
@@ -18,6 +18,7 @@ from dispatch.domain.job.commands import Block, GiveUp, Outcome, RecordOutcome, 
 from dispatch.domain.job.decide import decider, idempotency_key
 from dispatch.domain.job.events import Event
 from dispatch.domain.job.state import Job, JobStatus
+from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
 
 CONFLICTS_MAX = 8
@@ -35,6 +36,7 @@ class _Opened:
     job_id: str
     job: Job
     version: int
+    stored: Person  # As the ledger holds it: what the vault is asked about, at each look.
     decided: list[Event] = field(default_factory=list)
     erased: bool = False  # The person was needed, and is not to be had any more.
 
@@ -61,8 +63,9 @@ class RunStage:
 
         Raises:
             KeyError: no such stage.
-            LedgerUnavailable, VersionConflict: nothing is lost; run it again.
-            Exception: a stage crashed on a job; what the others came to is recorded. See `isolate`.
+            LedgerUnavailable, VersionConflict, KeyMissing: nothing is lost; run it again.
+            Exception: a stage crashed on a job, or its person is unreadable; what the others came to is recorded. See
+                `isolate`.
         """
         stage = self.stages[stage_name]
         due = await asyncio.to_thread(self._load_due, stage, job_ids)
@@ -103,9 +106,9 @@ class RunStage:
         for job_id in job_ids:
             try:
                 await self(stage_name, [job_id])
-            except (LedgerUnavailable, VersionConflict):
-                raise
             except Exception as crash:
+                if is_accident(crash):
+                    raise
                 crashes[job_id] = type(crash).__name__  # Its text may hold what it stumbled over.
                 await asyncio.to_thread(self._quarantine, stage_name, job_id)
         return crashes
@@ -136,15 +139,16 @@ class RunStage:
     def _load(self, job_ids: Sequence[str]) -> list[_Opened]:
         histories = self.ledger.load_many(job_ids)
         return [
-            _Opened(job_id, decider.fold(cast("Sequence[Event]", history.events)), history.version)
+            _Opened(job_id, job, history.version, job.person)
             for job_id, history in histories.items()
+            for job in [decider.fold(cast("Sequence[Event]", history.events))]
         ]
 
     def _read_persons(self, stage: Stage, loaded: Sequence[_Opened]) -> None:
         """Where the stage looks at persons: in plain text from here on, and in memory only."""
         if not stage.reads_person or not loaded:
             return
-        persons = self.persons.read({opened.job_id: opened.job.person for opened in loaded})
+        persons = self.persons.read({opened.job_id: opened.stored for opened in loaded})
         for opened in loaded:
             person = persons[opened.job_id]
             if person is None:
@@ -258,6 +262,13 @@ class RunStage:
             else:
                 one.version, one.decided = one.version + len(one.decided), []
         return conflicts
+
+
+def is_accident(error: Exception) -> bool:
+    """Is it nobody's fault and over some time, so that the same work is to be tried again as it is?"""
+    if isinstance(error, PersonUnreadable):
+        return False  # One job's own: the others are not to wait for it.
+    return isinstance(error, LedgerUnavailable | VersionConflict | KeyMissing)
 
 
 def _is_due(job: Job, stage_name: str, now: datetime) -> bool:

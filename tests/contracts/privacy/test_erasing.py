@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+import examples
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.erase import AddressInvalid, EraseContact, read_address
 from dispatch.application.ports.clock import utc_now
@@ -10,9 +11,10 @@ from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.privacy import AddressKind
 from dispatch.domain.contact.decide import ContactUnknown
 from dispatch.domain.contact.events import SubjectErased
+from dispatch.domain.identity import batch_id
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import JobStatus
-from examples import ANN, completed
+from examples import ANN, FILE_HASH, completed
 from ledgers import cause, new_id, opened_job
 
 pytestmark = pytest.mark.postgres
@@ -67,6 +69,23 @@ def test_open_jobs_end_and_sent_ones_are_followed_on(erase, bring, ledger):
     assert erasure.cancelled == (waiting,)
     assert decider.fold(ledger.load(waiting).events).status is JobStatus.CANCELLED
     assert decider.fold(ledger.load(sent).events).status is JobStatus.RUNNING
+
+
+def test_a_file_that_another_run_still_reads_is_kept_for_it(erase, bring, ledger, tmp_path):
+    bring(ANN)
+    upload = erase.files.new_upload()
+    upload.write_text("rows")
+    erase.files.keep(upload, FILE_HASH)
+    for run, events in ((1, (examples.judged, examples.admitted)), (2, ())):
+        batch = batch_id(FILE_HASH, run)
+        received = replace(examples.received, batch_id=batch, run=run)
+        ledger.append([Append(batch, 0, [received, *(replace(event, batch_id=batch) for event in events)], cause())])
+    job = new_id()
+    opened = replace(opened_job(job), batch_id=batch_id(FILE_HASH, 1))
+    ledger.append([Append(job, 0, [opened], cause())])
+    erasure = erase(PHONE, "request 4711", "olga")
+    assert (erasure.files_removed, erasure.files_needed) == ((), (FILE_HASH,))
+    assert erase.files.has(FILE_HASH)
 
 
 def test_a_preview_changes_nothing(erase, bring, person, ledger):

@@ -15,7 +15,7 @@ from dispatch.adapters.postgres.views.catalogue import VIEWS
 from dispatch.entrypoints.bootstrap import App, open_app
 from dispatch.entrypoints.settings import Settings
 from ledgers import new_id, start
-from processes import start_owner
+from processes import released_at_once, start_owner
 from servers import application_url, as_user, fresh_database
 
 pytestmark = pytest.mark.postgres
@@ -77,17 +77,7 @@ def test_two_databases_of_a_cluster_at_once_by_six_processes(new_cluster: Embedd
     with ExitStack() as stack:
         urls = [stack.enter_context(fresh_database(new_cluster.url)) for _ in range(2)]
         owners = [start_owner(MIGRATES, url, application_url(url)) for url in urls * 3]
-        try:
-            for owner in owners:
-                assert owner.stdout.readline() == "ready\n"
-            for owner in owners:
-                owner.stdin.write("go\n")
-                owner.stdin.flush()
-            assert [owner.stdout.readline().strip() for owner in owners] == [newest_revision()] * 6
-        finally:
-            for owner in owners:
-                owner.kill()
-                owner.communicate()
+        assert released_at_once(owners) == [newest_revision()] * 6
         for url in urls:
             assert inspect_server(application_url(url)).rights.excess == []
             with psycopg.connect(application_url(url), autocommit=True) as application:

@@ -61,8 +61,8 @@ def new_keys(subjects: Sequence[bytes]) -> dict[bytes, bytes]:
 
 def wrap(key: bytes, name: bytes, secret: bytes) -> bytes:
     """`secret`, a key itself, encrypted under `key`; `name` says what it is the key of and is authenticated."""
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, secret, _KEY + name)
+    [wrapped] = wrap_all(key, {name: secret})
+    return wrapped
 
 
 def unwrap(key: bytes, name: bytes, wrapped: bytes) -> bytes:

@@ -8,7 +8,7 @@ from psycopg_pool import ConnectionPool
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.cipher import CiphertextInvalid, new_key, unwrap, wrap
 from dispatch.adapters.privacy.master_keys import MasterKeys
-from dispatch.application.ports.privacy import KeyMissing
+from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable
 
 LOCK = "LOCK TABLE privacy.master_keys IN SHARE ROW EXCLUSIVE MODE"
 IN_USE = "SELECT id FROM privacy.master_keys WHERE retired_at IS NULL"
@@ -42,7 +42,7 @@ class Keyring:
         return self._index_key
 
     def unwrap(self, master_key: bytes, name: bytes, wrapped: bytes) -> bytes:
-        """A key that was wrapped under this master key. Raises KeyMissing."""
+        """A key that was wrapped under this master key. Raises KeyMissing, PersonUnreadable."""
         if master_key not in self._keys:
             self.reload()
         if master_key not in self._keys:
@@ -50,7 +50,7 @@ class Keyring:
         try:
             return unwrap(self._keys[master_key], name, wrapped)
         except CiphertextInvalid as error:
-            raise KeyMissing(f"a wrapped key was changed in the database: {error}") from error
+            raise PersonUnreadable(f"a wrapped key was changed in the database: {error}") from error
 
     def reload(self) -> None:
         """Ask file and database again; the first process ever registers its key and makes the index key.

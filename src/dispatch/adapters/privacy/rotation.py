@@ -11,7 +11,7 @@ import psycopg
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.postgres.pool import transaction
-from dispatch.adapters.privacy.cipher import new_key, wrap
+from dispatch.adapters.privacy.cipher import new_key, wrap, wrap_all
 from dispatch.adapters.privacy.keyring import IN_USE, INDEX, INDEX_KEY, LOCK, REGISTER, Keyring
 from dispatch.adapters.privacy.master_keys import key_id
 
@@ -86,7 +86,6 @@ class Rotation:
             rows = connection.execute(NEXT, (after, new, KEYS_PER_STEP)).fetchall()
             if not rows:
                 return None
-            subjects = [bytes(subject) for subject, _, _ in rows]
-            again = [wrap(key, bytes(s), self._keyring.unwrap(bytes(m), bytes(s), bytes(w))) for s, m, w in rows]
-            connection.execute(REWRAP, (new, [subject.hex() for subject in subjects], again))
-        return subjects[-1].hex(), len(rows)
+            secrets = {bytes(s): self._keyring.unwrap(bytes(m), bytes(s), bytes(w)) for s, m, w in rows}
+            connection.execute(REWRAP, (new, [subject.hex() for subject in secrets], wrap_all(key, secrets)))
+        return bytes(rows[-1][0]).hex(), len(rows)

@@ -71,15 +71,13 @@ class SubjectKeys:
         fresh = new_keys(subjects)
         wrapped = wrap_all(master_key, fresh)
         with transaction(self._pool) as connection:
-            if connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None:
-                rotated = True
-            else:
-                rotated = False
+            rotated = connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None
+            if not rotated:
                 offered = connection.execute(OFFER, (master_id, _texts(fresh), wrapped))
                 stored = {} if offered.rowcount == len(fresh) else _find(connection, list(fresh))
                 live = [pair for pair in addresses if pair[1] not in stored or stored[pair[1]].wrapped is not None]
                 if live:
-                    connection.execute(REMEMBER, ([_text(c) for c, _ in live], [_text(s) for _, s in live]))
+                    connection.execute(REMEMBER, (_texts(c for c, _ in live), _texts(s for _, s in live)))
         if rotated:
             self._keyring.reload()
             return self.ensure(subjects, addresses)
@@ -130,10 +128,6 @@ class SubjectKeys:
 def _find(connection: psycopg.Connection[Any], subjects: Sequence[bytes]) -> dict[bytes, SubjectKey]:
     rows = connection.execute(FIND, (_texts(subjects),), binary=True)
     return {bytes(subject): SubjectKey(bytes(master_key), wrapped) for subject, master_key, wrapped in rows}
-
-
-def _text(subject: bytes) -> str:
-    return subject.hex()
 
 
 def _texts(subjects: Iterable[bytes]) -> list[str]:

@@ -16,7 +16,7 @@ from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, 
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
-from dispatch.application.ports.privacy import Address, KeyMissing
+from dispatch.application.ports.privacy import Address, PersonUnreadable
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import JobOpened, StageCompleted
 from dispatch.domain.person import Person
@@ -28,7 +28,7 @@ DESTROY = (
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
 NEW_FROM = 50
-"""So many persons at once are mostly an import of new ones: worth the attempt to store their keys by COPY."""
+"""So many new persons at once are an import: their keys go by COPY."""
 
 
 class PostgresPersonVault:
@@ -45,9 +45,10 @@ class PostgresPersonVault:
             ValueError: a stream's id is not a UUID.
             KeyMissing, LedgerUnavailable: nothing is lost; ask again.
         """
-        persons = {uuid_bytes(append.stream): known for append in appends if (known := _persons(append.events))}
-        if not persons:
+        holding = [(append, known) for append in appends if (known := _persons(append.events))]
+        if not holding:
             return list(appends)
+        persons = {uuid_bytes(append.stream): known for append, known in holding}
         index_key = self._keyring.index_key()
 
         def pairs() -> list[tuple[bytes, bytes]]:
@@ -58,7 +59,7 @@ class PostgresPersonVault:
                 for kind, value in addresses_of(person)
             ]
 
-        if len(persons) >= NEW_FROM:
+        if len(persons) >= NEW_FROM and all(append.version == 0 for append, _ in holding):
             fresh = new_keys(list(persons))
             created = self._keys.create(fresh, pairs)
             encrypted = [_encrypted(append, fresh) for append in appends]  # While Postgres stores the keys.
@@ -98,12 +99,14 @@ class PostgresPersonVault:
     @staticmethod
     def _read(job_id: str, subject: bytes, keys: Mapping[bytes, bytes | None], person: Person) -> Person | None:
         if subject not in keys:
-            raise KeyMissing(f"the key of the person of job {job_id} is gone, and nobody destroyed it: restore privacy")
+            raise PersonUnreadable(
+                f"the key of the person of job {job_id} is gone, and nobody destroyed it: restore privacy"
+            )
         key = keys[subject]
         try:
             return None if key is None else decrypt_person(key, subject, person)
         except CiphertextInvalid as error:
-            raise KeyMissing(f"the person of job {job_id} cannot be read: {error}") from error
+            raise PersonUnreadable(f"the person of job {job_id} cannot be read: {error}") from error
 
 
 def _persons(events: Iterable[Event]) -> list[Person]:

@@ -30,16 +30,18 @@ class RemoveOldFiles:
         """Remove what is older than allowed; answers how many files that were. Raises LedgerUnavailable, OSError."""
         removed = 0
         for file_hash in self.files.kept_before(self.clock() - timedelta(days=self.kept_days)):
-            if not self._is_read(file_hash):
+            if not is_read(self.ledger, file_hash):
                 self.files.remove(file_hash)
                 on_removed(file_hash)
                 removed += 1
         return removed
 
-    def _is_read(self, file_hash: str) -> bool:
-        run = 1
-        while (batch := self.ledger.load(batch_id(file_hash, run))).version:
-            if decider.fold(cast("list[Event]", batch.events)).status in NEEDS_FILE:
-                return True
-            run += 1
-        return False
+
+def is_read(ledger: EventLedger, file_hash: str) -> bool:
+    """Does any run of this file still read it? Raises LedgerUnavailable."""
+    run = 1
+    while (batch := ledger.load(batch_id(file_hash, run))).version:
+        if decider.fold(cast("list[Event]", batch.events)).status in NEEDS_FILE:
+            return True
+        run += 1
+    return False

@@ -25,7 +25,11 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class KeyMissing(Exception):
-    """Personal data cannot be read although nobody erased it: the master key, or a subject's key, is not here."""
+    """Personal data cannot be read although nobody erased it: the master key is not here. Waiting loses nothing."""
+
+
+class PersonUnreadable(KeyMissing):
+    """One person cannot be read although nobody erased it: the key is gone from the database, or bytes were changed."""
 
 
 class PersonVault(Protocol):
@@ -35,7 +39,8 @@ class PersonVault(Protocol):
         """The persons of these jobs in plain text; None for one who was erased.
 
         Raises:
-            KeyMissing: a key is gone that nobody destroyed.
+            PersonUnreadable: one of them cannot be read; which one is said. Ask for the others without it.
+            KeyMissing: the master key is not here.
             LedgerUnavailable: Postgres cannot be reached.
         """
         ...

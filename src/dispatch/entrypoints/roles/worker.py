@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import structlog
 
 from dispatch.adapters.nats.worker import Worker
-from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
-from dispatch.application.work import RunStage
+from dispatch.application.work import RunStage, is_accident
 from dispatch.entrypoints.bootstrap import open_run_stage
 from dispatch.entrypoints.roles.context import RoleContext
 
@@ -30,9 +29,9 @@ async def _run_stage(run_stage: RunStage, stage: str, job_ids: Sequence[str]) ->
     """Run a chunk; when a bug stops it, job by job, so that one bad job holds up nobody else."""
     try:
         await run_stage(stage, job_ids)
-    except (LedgerUnavailable, VersionConflict):
-        raise
-    except Exception:
+    except Exception as error:
+        if is_accident(error):
+            raise
         log.exception("stage.crashed", stage=stage, jobs=len(job_ids))
         for job_id, crash in (await run_stage.isolate(stage, job_ids)).items():
             log.warning("job.quarantined", stage=stage, job_id=job_id, crash=crash)
