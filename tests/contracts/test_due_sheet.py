@@ -1,5 +1,6 @@
 """The sheet of what is due: each due job is handed out once, again when it was not driven on, never too early."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import psycopg
@@ -8,10 +9,12 @@ from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
 import examples
-from dispatch.adapters.postgres.due import DueSheet
+from dispatch.adapters.postgres.due import TABLE, DueSheet
+from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.queries import DueJob
+from end_to_end.running import eventually
 from ledgers import cause, new_id, opened_ledger
 
 pytestmark = [
@@ -124,3 +127,18 @@ def test_a_job_that_was_started_and_then_forgotten_is_stale(sheet, given):
 def test_who_has_ended_or_is_before_a_person_is_never_due(sheet, given, end):
     given(at(examples.opened, AN_HOUR), at(examples.failed, AN_HOUR), at(end, AN_HOUR))
     assert sheet.sweep(STAGES, stale=True) == []
+
+
+@pytest.mark.acceptance("4.05", part="whoever starts at the same time prepares one after the other")
+def test_a_process_that_prepares_while_another_does_waits_for_it(sheet, database_url):
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(database_url) as first, psycopg.connect(database_url, autocommit=True) as watch:
+        watch.execute("DROP TABLE ops.due_leases")
+        prepare_alone(first)
+        first.execute(TABLE)
+        with ThreadPoolExecutor(1) as second:
+            prepared = second.submit(sheet.prepare)
+            eventually(lambda: watch.execute(waiting).fetchone()[0], bool)
+            first.commit()
+            prepared.result(timeout=30)
+    assert sheet.sweep(STAGES, stale=False) == []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
 from dispatch.application.ports.queries import DueJob
 
@@ -43,9 +44,10 @@ class DueSheet:
         self._pool = pool
 
     def prepare(self) -> None:
-        """Create the table of leases where it is missing."""
+        """Create the table of leases where it is missing; several processes may ask at once."""
         with transaction(self._pool) as connection:
             act_as_application(connection, in_transaction=True)
+            prepare_alone(connection)
             connection.execute(TABLE)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:

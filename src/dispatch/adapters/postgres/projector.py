@@ -7,13 +7,13 @@ import psycopg
 from psycopg.rows import tuple_row
 
 from dispatch.adapters.postgres.grants import let_readers_read
+from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
 from dispatch.adapters.postgres.views.catalogue import VIEWS, create_derived, drop_derived, readable
 from dispatch.adapters.postgres.views.view import Cursor, View
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, Recorded
 
 EVENTS_PER_STEP = 5_000
-PREPARE_LOCK = 7235441202855961450  # Two projectors that start at once prepare one after the other.
 
 POSITIONS = """
 CREATE TABLE IF NOT EXISTS ops.positions (
@@ -36,7 +36,7 @@ class Projector:
     def prepare(self) -> list[str]:
         """Create what is missing; answers the views whose shape has changed and that must be rebuilt."""
         with self.connection().transaction(), self.connection().cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (PREPARE_LOCK,))
+            prepare_alone(cursor)
             for schema in ("ops", *sorted({view.home for view in self._views.values()} - {"ops"})):
                 # Not IF NOT EXISTS: that asks for the right to create schemas even where there is nothing to create.
                 if cursor.execute("SELECT to_regnamespace(%s)", (schema,)).fetchone() == (None,):

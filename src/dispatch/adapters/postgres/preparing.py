@@ -1,0 +1,12 @@
+"""Read models and sheets are prepared by one process at a time: CREATE TABLE IF NOT EXISTS fails where two are at it."""
+
+from typing import Any
+
+import psycopg
+
+LOCK = 7235441202855961450
+
+
+def prepare_alone(cursor: psycopg.Cursor[Any] | psycopg.Connection[Any]) -> None:
+    """Wait until nobody else prepares, and keep others waiting to the end of this transaction."""
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
