@@ -1,4 +1,4 @@
-"""Read models and sheets are prepared by one process at a time: CREATE TABLE IF NOT EXISTS fails where two are at it."""
+"""Read models and sheets are prepared by one process at a time: CREATE TABLE IF NOT EXISTS fails for two at once."""
 
 from typing import Any
 
