@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from dispatch.domain.batch import commands as ask_batch
 from dispatch.domain.batch import events as batch
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.contact import events as contact
 from dispatch.domain.events import Event
@@ -14,6 +15,7 @@ from dispatch.domain.rows import RowCode, RowError
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FILE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+CORRECTION_HASH = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"
 BATCH_ID = "3f2b8c1e-7a4d-8e5f-9b6a-0c1d2e3f4a5b"
 JOB_ID = "019aaf6c-1c00-83f2-8c1e-7a4d00000007"
 ROUTE = ("verify", "dispatch", "confirm")
@@ -41,8 +43,9 @@ received = batch.BatchReceived(
     profile_version=3,
     run=2,
     by="ann",
+    priority=Priority.HIGH,
 )
-rows_refused = batch.RowsRefused(batch_id=BATCH_ID, at=NOON, errors=(BAD_MONEY,))
+rows_refused = batch.RowsRefused(batch_id=BATCH_ID, at=NOON, errors=(BAD_MONEY,), correction=1)
 judged = batch.BatchJudged(
     batch_id=BATCH_ID,
     at=NOON,
@@ -52,15 +55,59 @@ judged = batch.BatchJudged(
     duplicates=1,
     errors_by_code={"invalid_money": 1},
     parse_duration_ms=45,
+    value_pence=95_000,
+    stopped_at_row=12,
+    rows_at_most=40,
 )
 rejected = batch.BatchRejected(
-    batch_id=BATCH_ID, at=NOON, code="error_budget_exceeded", reason="Error rate 15.0% exceeded threshold 10%"
+    batch_id=BATCH_ID,
+    at=NOON,
+    code="error_budget_exceeded",
+    reason="Error rate 15.0% exceeded threshold 10%",
+    by="eve",
 )
 chunk_admitted = batch.ChunkAdmitted(batch_id=BATCH_ID, at=NOON, chunk=1, row_through=12, jobs=9, duplicates=1)
 admitted = batch.BatchAdmitted(batch_id=BATCH_ID, at=NOON, jobs=9, duplicates=2, db_duration_ms=120)
 closed = batch.BatchClosed(
     batch_id=BATCH_ID, at=NOON, outcome="complete_with_exceptions", delivered=7, blocked=1, cancelled=1
 )
+approval_requested = batch.ApprovalRequested(
+    batch_id=BATCH_ID,
+    at=NOON,
+    reason="Error rate 8.3% is above the warning rate 5%",
+    due_at=NOON + timedelta(minutes=30),
+    other_person=True,
+)
+approval_escalated = batch.ApprovalEscalated(batch_id=BATCH_ID, at=NOON, level=2, due_at=NOON + timedelta(minutes=30))
+approved = batch.BatchApproved(batch_id=BATCH_ID, at=NOON, by="eve", reason="looked at the first ten")
+prioritised = batch.BatchPrioritised(
+    batch_id=BATCH_ID, at=NOON, priority=Priority.URGENT, by="eve", reason="promised for today"
+)
+correction_received = batch.CorrectionReceived(
+    batch_id=BATCH_ID,
+    at=NOON,
+    correction=1,
+    file_name="corrected.csv",
+    file_hash=CORRECTION_HASH,
+    file_bytes=256,
+    rejudges=False,
+    by="ann",
+)
+rows_repaired = batch.RowsRepaired(batch_id=BATCH_ID, at=NOON, correction=1, rows=(3,), duplicates=())
+correction_judged = batch.CorrectionJudged(
+    batch_id=BATCH_ID,
+    at=NOON,
+    correction=1,
+    rows=2,
+    accepted=1,
+    rejected=0,
+    duplicates=0,
+    ignored=1,
+    errors_by_code={},
+)
+undo_requested = batch.UndoRequested(batch_id=BATCH_ID, at=NOON, by="eve", reason="the wrong file")
+undone = batch.BatchUndone(batch_id=BATCH_ID, at=NOON, cancelled=8, kept=1)
+reset = batch.BatchReset(batch_id=BATCH_ID, at=NOON, error_threshold_percent=20, by="eve", reason="a known fault")
 
 opened = job.JobOpened(
     job_id=JOB_ID,
@@ -108,6 +155,16 @@ ONE_OF_EACH: tuple[Event, ...] = (
     chunk_admitted,
     admitted,
     closed,
+    approval_requested,
+    approval_escalated,
+    approved,
+    prioritised,
+    correction_received,
+    rows_repaired,
+    correction_judged,
+    undo_requested,
+    undone,
+    reset,
     opened,
     started,
     completed,
@@ -130,6 +187,7 @@ receive = ask_batch.ReceiveBatch(
     error_threshold_percent=10,
     run=2,
     by="ann",
+    priority=Priority.HIGH,
 )
 open_job = ask_job.OpenJob(
     job_id=JOB_ID,

@@ -1,12 +1,14 @@
 """Finds every transition that the rules allow, by asking everything of every state that can be reached."""
 
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from dispatch.domain.batch import commands as ask_batch
 from dispatch.domain.batch.decide import decider as batch_decider
+from dispatch.domain.batch.desk import DeskRules, Priority
 from dispatch.domain.batch.state import Batch
 from dispatch.domain.decider import Decider
 from dispatch.domain.errors import DomainError
@@ -15,7 +17,7 @@ from dispatch.domain.job.decide import decider as job_decider
 from dispatch.domain.job.decide import idempotency_key
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
-from examples import BATCH_ID, JOB_ID, NOON, judgement, open_job, receive
+from examples import BAD_MONEY, BATCH_ID, JOB_ID, NOON, judgement, open_job, receive
 
 open_short_job = replace(open_job, route=("verify", "dispatch"))
 
@@ -96,12 +98,61 @@ def ask_a_batch(batch: Batch) -> list[ask_batch.Command]:
         judgement(accepted=2),
         judgement(accepted=19, rejected=1),
         judgement(accepted=1, rejected=9),
+        replace(judgement(accepted=19, rejected=1), desk=DeskRules(warning_percent=2)),
         ask_batch.RejectBatch(batch_id=BATCH_ID, at=NOON, code="unclosed_quote", reason="line 3"),
         ask_batch.AdmitChunk(batch_id=BATCH_ID, at=NOON, chunk=1, row_through=1, jobs=1, duplicates=0),
         ask_batch.AdmitChunk(batch_id=BATCH_ID, at=NOON, chunk=2, row_through=2, jobs=1, duplicates=0),
         ask_batch.FinishAdmission(batch_id=BATCH_ID, at=NOON, db_duration_ms=1),
         ask_batch.CloseBatch(batch_id=BATCH_ID, at=NOON, delivered=batch.jobs, blocked=0, cancelled=0),
         ask_batch.CloseBatch(batch_id=BATCH_ID, at=NOON, delivered=0, blocked=batch.jobs, cancelled=0),
+        ask_batch.ApproveBatch(batch_id=BATCH_ID, at=NOON, by="eve", reason=""),
+        ask_batch.RefuseBatch(batch_id=BATCH_ID, at=NOON, by="eve", reason=""),
+        ask_batch.EscalateApproval(batch_id=BATCH_ID, at=NOON + timedelta(hours=batch.approval_level)),
+        ask_batch.PrioritiseBatch(batch_id=BATCH_ID, at=NOON, by="eve", reason="", priority=Priority.URGENT),
+        *_corrections_of(batch),
+        ask_batch.UndoBatch(batch_id=BATCH_ID, at=NOON, by="eve", reason=""),
+        ask_batch.FinishUndo(batch_id=BATCH_ID, at=NOON, cancelled=batch.jobs, kept=0),
+        *_resets_of(batch),
+    ]
+
+
+def _corrections_of(batch: Batch) -> list[ask_batch.Command]:
+    """At most two files of corrected rows, of which each mends one row."""
+    corrections: list[ask_batch.Command] = []
+    if len(batch.corrections) < 2:
+        file_hash = f"{len(batch.corrections):064x}"
+        corrections.append(
+            ask_batch.ReceiveCorrection(
+                batch_id=BATCH_ID, at=NOON, file_name="corrected.csv", file_hash=file_hash, file_bytes=1
+            )
+        )
+    number = batch.corrections_judged + 1
+    corrections.append(ask_batch.RepairRows(batch_id=BATCH_ID, at=NOON, correction=number, rows=(20,)))
+    corrections.append(
+        ask_batch.FinishCorrection(
+            batch_id=BATCH_ID,
+            at=NOON,
+            correction=number,
+            rows=1,
+            accepted=0,
+            rejected=1,
+            duplicates=0,
+            ignored=0,
+            errors=(BAD_MONEY,),
+            errors_by_code={"invalid_money": 1},
+        )
+    )
+    return corrections
+
+
+def _resets_of(batch: Batch) -> list[ask_batch.Command]:
+    if batch.resets:
+        return []
+    return [
+        ask_batch.ResetBatch(
+            batch_id=BATCH_ID, at=NOON, by="eve", reason="", error_threshold_percent=batch.error_threshold_percent
+        ),
+        ask_batch.ResetBatch(batch_id=BATCH_ID, at=NOON, by="eve", reason="", error_threshold_percent=50),
     ]
 
 

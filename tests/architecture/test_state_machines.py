@@ -9,7 +9,7 @@ import pytest
 from exploring import Arrow, batch_arrows, job_arrows
 
 from dispatch.domain.batch import events as batch
-from dispatch.domain.batch.decide import ERRORS_PER_EVENT
+from dispatch.domain.batch.repairing import ERRORS_PER_EVENT
 from dispatch.domain.batch.state import ENDED as BATCH_ENDED
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.events import fields_of

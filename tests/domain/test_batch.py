@@ -12,7 +12,8 @@ from dispatch.domain.batch.commands import (
     FinishAdmission,
     RejectBatch,
 )
-from dispatch.domain.batch.decide import ERRORS_PER_EVENT, BatchHasOpenJobs, BatchNotJudged, BatchUnknown, decider
+from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.events import (
     BatchAdmitted,
     BatchClosed,
@@ -24,6 +25,8 @@ from dispatch.domain.batch.events import (
     Event,
     RowsRefused,
 )
+from dispatch.domain.batch.refusals import BatchHasOpenJobs, BatchNotJudged, BatchUnknown
+from dispatch.domain.batch.repairing import ERRORS_PER_EVENT
 from dispatch.domain.rows import ThresholdOutOfRange
 from examples import BAD_MONEY, BATCH_ID, FILE_HASH, NOON, judgement, receive, received
 from given import Given
@@ -79,6 +82,7 @@ def test_a_received_file_keeps_its_hash_and_its_run():
             error_threshold_percent=10,
             run=2,
             by="ann",
+            priority=Priority.HIGH,
         )
     )
 
@@ -141,7 +145,8 @@ def test_exactly_the_budget_passes():
 
 
 def test_refused_values_travel_in_events_of_bounded_size():
-    many = replace(judgement(accepted=20_000, rejected=1_001), errors=(BAD_MONEY,) * (2 * ERRORS_PER_EVENT + 1))
+    errors = tuple(replace(BAD_MONEY, row=row) for row in range(1, 2 * ERRORS_PER_EVENT + 2))
+    many = replace(judgement(accepted=20_000, rejected=1_001), errors=errors)
     answer = Given(decider, received).when(many)
     sizes = [len(event.errors) for event in answer.events if isinstance(event, RowsRefused)]
     assert sizes == [ERRORS_PER_EVENT, ERRORS_PER_EVENT, 1]

@@ -264,3 +264,58 @@ def test_batches_are_indexed_by_time_status_and_file(database_url, projector):
         ).fetchall()
     indexed = {definition.partition("(")[2].partition(")")[0] for (definition,) in rows}
     assert {"created_at DESC", "status", "file_hash"} <= indexed
+
+
+@pytest.mark.acceptance("1.59", part="a batch before a person, as the views show it")
+def test_a_batch_before_a_person(given, queries):
+    given(examples.received, examples.judged, examples.approval_requested)
+    row = queries.batch(BATCH_ID)
+    assert (row.status, row.approval_level, row.approval_due_at) == (
+        BatchStatus.AWAITING_APPROVAL,
+        1,
+        NOON + timedelta(minutes=30),
+    )
+    assert (row.approval_reason, row.value_pence) == ("Error rate 8.3% is above the warning rate 5%", 95_000)
+    given(examples.approval_escalated)
+    assert queries.batch(BATCH_ID).approval_level == 2
+    given(examples.approved)
+    row = queries.batch(BATCH_ID)
+    assert (row.status, row.decided_by, row.approval_due_at) == (BatchStatus.ADMITTING, "eve", None)
+
+
+def test_corrected_rows_leave_the_refused_ones(given, queries):
+    more = replace(examples.BAD_MONEY, row=9, line=11)
+    given(examples.received, replace(examples.rows_refused, errors=(examples.BAD_MONEY, more), correction=0))
+    given(examples.judged, examples.chunk_admitted, examples.admitted, examples.correction_received)
+    assert queries.closable_batches() == []
+    again = replace(more, column="phone")
+    given(examples.rows_repaired, replace(examples.rows_refused, errors=(again,)), examples.correction_judged)
+    row = queries.batch(BATCH_ID)
+    assert (row.jobs, row.rejected, row.repaired, row.errors_by_code) == (10, 0, 1, {})
+    assert row.accepted + row.rejected + row.duplicates == row.rows
+    assert (row.corrections, row.corrections_judged) == (1, 1)
+    assert [(error.row, error.column) for error in queries.row_errors(BATCH_ID)] == [(9, "phone")]
+
+
+def test_a_rejected_batch_is_judged_again_with_corrected_rows(given, queries):
+    given(examples.received, examples.rows_refused, examples.judged, examples.rejected)
+    given(replace(examples.correction_received, rejudges=True))
+    row = queries.batch(BATCH_ID)
+    assert (row.status, row.rejection_reason, row.decided_by) == (BatchStatus.UPLOADED, "", "")
+    assert queries.row_errors(BATCH_ID) == []
+
+
+@pytest.mark.acceptance("1.37", part="a batch that was undone begins anew; jobs that were sent stay its jobs")
+def test_a_batch_is_undone_and_reset(given, queries):
+    jobs = [JOB_ID[:-1] + digit for digit in "123456789"]
+    given(examples.received, examples.judged, examples.chunk_admitted, examples.admitted)
+    given(*(replace(examples.opened, job_id=job) for job in jobs), replace(examples.delivered, job_id=jobs[0]))
+    given(examples.undo_requested)
+    assert queries.batch(BATCH_ID).status is BatchStatus.UNDOING
+    given(*(replace(examples.cancelled, job_id=job, was_escalated=False) for job in jobs[1:]), examples.undone)
+    row = queries.batch(BATCH_ID)
+    assert (row.status, row.cancelled, row.delivered, row.closed_at) == (BatchStatus.UNDONE, 8, 1, NOON)
+    given(replace(examples.reset, at=NOON + timedelta(hours=1)))
+    row = queries.batch(BATCH_ID)
+    assert (row.status, row.rows, row.jobs, row.delivered, row.cancelled) == (BatchStatus.UPLOADED, 0, 1, 1, 0)
+    assert (row.error_threshold_percent, row.resets, row.ids_from) == (20, 1, NOON + timedelta(hours=1))

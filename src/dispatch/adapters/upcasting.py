@@ -17,7 +17,12 @@ Step = Callable[[Raw], Raw]
 FIELDS_ADDED: Step = dict
 """The step to a version that only adds fields with defaults: nothing is done, the decoder fills them in."""
 
-STEPS: Mapping[str, Sequence[Step]] = {}
+STEPS: Mapping[str, Sequence[Step]] = {
+    "BatchReceived": (FIELDS_ADDED,),  # priority
+    "RowsRefused": (FIELDS_ADDED,),  # correction
+    "BatchJudged": (FIELDS_ADDED,),  # value_pence, stopped_at_row, rows_at_most
+    "BatchRejected": (FIELDS_ADDED,),  # by
+}
 """By event, the steps from version 1 on. An event that is not here has had one version."""
 
 E = TypeVar("E")

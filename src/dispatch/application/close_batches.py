@@ -30,7 +30,7 @@ class CloseBatches:
                 blocked=batch.blocked,
                 cancelled=batch.cancelled,
             )
-            asked = command_id(batch.batch_id, "close")
+            asked = command_id(batch.batch_id, "close", batch.resets, batch.repaired)
             cause = Cause(command_id=asked, correlation_id=batch.batch_id, actor="timers")
             if handle(self.ledger, decider, batch.batch_id, command, cause):
                 closed.append(batch.batch_id)

@@ -5,7 +5,13 @@ from collections.abc import Iterable
 import msgspec
 
 from dispatch.application.ports.ledger import Recorded
-from dispatch.domain.batch.events import BatchReceived
+from dispatch.domain.batch.events import (
+    BatchApproved,
+    BatchReceived,
+    BatchReset,
+    CorrectionReceived,
+    UndoRequested,
+)
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
     JobBlocked,
@@ -19,7 +25,7 @@ from dispatch.domain.job.events import (
 )
 
 INTAKE = "intake"
-"""The queue of batches that wait to be judged and admitted; all other queues are stages of jobs."""
+"""The queue of batches that wait to be taken in, corrected or taken back; all other queues are stages of jobs."""
 
 CHUNK_MAX = 500
 
@@ -34,7 +40,7 @@ class Work(msgspec.Struct, frozen=True):
 def queue_after(event: Event) -> str | None:
     """The queue at which the stream is due after this event: empty for none, None where the event changes nothing."""
     match event:
-        case BatchReceived():
+        case BatchReceived() | BatchApproved() | BatchReset() | CorrectionReceived() | UndoRequested():
             return INTAKE
         case JobOpened(route=route):
             return route[0]

@@ -41,6 +41,7 @@ ROW = BatchRow(
     judged_at=None,
     admitted_at=None,
     closed_at=None,
+    ids_from=NOON,
 )
 
 

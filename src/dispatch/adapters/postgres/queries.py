@@ -28,7 +28,8 @@ SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, error_thr
             THEN 'waiting_on_people' ELSE status END AS status,
        rejection_code, rejection_reason, rows, accepted, rejected, duplicates, jobs, delivered, blocked, cancelled,
        escalated, errors_by_code, parse_duration_ms, db_duration_ms, created_at AS received_at, judged_at, admitted_at,
-       closed_at
+       closed_at, ids_from, priority, value_pence, stopped_at_row, approval_reason, approval_level, approval_due_at,
+       decided_by, corrections, corrections_judged, repaired, resets
 FROM intake.batches
 """
 JOB = """
@@ -59,7 +60,10 @@ FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - escalated), 0
       FROM intake.batches) AS batches,
      (SELECT count(*) AS waiting FROM ops.jobs WHERE due_at IS NOT NULL AND status = 'waiting') AS jobs
 """
-CLOSABLE = "WHERE status = 'processing' AND jobs = delivered + blocked + cancelled ORDER BY created_at LIMIT :limit"
+CLOSABLE = """
+WHERE status = 'processing' AND jobs = delivered + blocked + cancelled AND corrections_judged >= corrections
+ORDER BY created_at LIMIT :limit
+"""
 
 R = TypeVar("R")
 

@@ -77,7 +77,8 @@ class AdmitBatch:
                 errors_by_code=found.errors_by_code,
                 parse_duration_ms=_ms_since(started),
             )
-        handle(self.ledger, decider, batch_id, command, self._cause(batch_id, "judge"))
+        step = ("judge", batch.resets, len(batch.corrections))
+        handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
     def _admit(self, batch_id: str) -> None:
         """Phase two: chunk by chunk, each with its marker in one transaction."""
@@ -94,10 +95,12 @@ class AdmitBatch:
                     if version_found == version:
                         raise  # Not the batch: one of its jobs exists, which no repetition mends.
                     batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
+                    if batch.status is not BatchStatus.ADMITTING:
+                        return  # A person takes the import back.
                 else:
                     batch, version = decider.fold(events, batch), version + len(events)
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
-        handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish"))
+        handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
     def _admit_chunk(
         self, batch_id: str, batch: Batch, version: int, profile: Profile, chunk: list[GoodRow]
@@ -114,7 +117,7 @@ class AdmitBatch:
             duplicates=len(taken),
         )
         events = decider.decide(marker, batch)
-        cause = self._cause(batch_id, "chunk", marker.row_through)
+        cause = self._cause(batch_id, "chunk", batch.resets, marker.row_through)
         self.ledger.append_bulk(
             Append(batch_id, version, events, cause), self._open(batch_id, batch, profile, new, cause)
         )

@@ -13,7 +13,7 @@ from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.identity import batch_id
 
-NEEDS_FILE = frozenset({BatchStatus.UPLOADED, BatchStatus.ADMITTING})
+NEEDS_FILE = frozenset({BatchStatus.UPLOADED, BatchStatus.AWAITING_APPROVAL, BatchStatus.ADMITTING})
 """A batch that stands so still reads its file."""
 
 

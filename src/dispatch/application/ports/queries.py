@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.job.state import JobStatus
 
@@ -39,6 +40,18 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
     judged_at: datetime | None
     admitted_at: datetime | None
     closed_at: datetime | None
+    ids_from: datetime  # The ids of its jobs begin with this moment: it was received then, or reset.
+    priority: Priority = Priority.NORMAL
+    value_pence: int = 0  # Of the accepted rows.
+    stopped_at_row: int = 0  # Where judging stopped; 0: every row was judged.
+    approval_reason: str = ""
+    approval_level: int = 0
+    approval_due_at: datetime | None = None
+    decided_by: str = ""  # Who approved or rejected it.
+    corrections: int = 0
+    corrections_judged: int = 0
+    repaired: int = 0  # Rows that corrections have mended after the batch was admitted.
+    resets: int = 0
 
     @property
     def running(self) -> int:

@@ -2,17 +2,28 @@
 
 from typing import assert_never
 
+from dispatch.domain.batch.approving import approve, escalate_approval, prioritise, refuse
 from dispatch.domain.batch.commands import (
     AdmitChunk,
-    BatchCommand,
+    ApproveBatch,
     CloseBatch,
     Command,
+    EscalateApproval,
     FinishAdmission,
+    FinishCorrection,
+    FinishUndo,
+    PrioritiseBatch,
     ReceiveBatch,
+    ReceiveCorrection,
     RecordJudgement,
+    RefuseBatch,
     RejectBatch,
+    RepairRows,
+    ResetBatch,
+    UndoBatch,
 )
 from dispatch.domain.batch.events import (
+    ApprovalRequested,
     BatchAdmitted,
     BatchClosed,
     BatchJudged,
@@ -22,38 +33,19 @@ from dispatch.domain.batch.events import (
     Event,
     RowsRefused,
 )
+from dispatch.domain.batch.refusals import BatchBusy, BatchHasOpenJobs, must_be_judged, must_be_known
+from dispatch.domain.batch.repairing import finish_correction, in_events, receive_correction, repair_rows
 from dispatch.domain.batch.state import ENDED, Batch, BatchStatus, evolve
+from dispatch.domain.batch.undoing import finish_undo, reset, undo
 from dispatch.domain.decider import Decider
-from dispatch.domain.errors import DomainError
 from dispatch.domain.rows import Budget
-
-ERRORS_PER_EVENT = 500
-"""Refused values travel in events of bounded size."""
-
-
-class BatchUnknown(DomainError):
-    """No file was received under this batch id."""
-
-    code = "batch_unknown"
-
-
-class BatchNotJudged(DomainError):
-    """Rows are recorded only after all of them were judged."""
-
-    code = "batch_not_judged"
-
-
-class BatchHasOpenJobs(DomainError):
-    """A batch is complete only when each of its jobs has ended."""
-
-    code = "batch_has_open_jobs"
 
 
 def decide(command: Command, batch: Batch) -> list[Event]:
     """The events that this command makes of this batch; none when it was carried out before.
 
     Raises:
-        BatchUnknown, BatchNotJudged, BatchHasOpenJobs, ThresholdOutOfRange: the command breaks a rule.
+        DomainError: the command breaks a rule; `refusals` lists them.
     """
     match command:
         case ReceiveBatch():
@@ -68,6 +60,26 @@ def decide(command: Command, batch: Batch) -> list[Event]:
             return finish_admission(command, batch)
         case CloseBatch():
             return close(command, batch)
+        case ApproveBatch():
+            return approve(command, batch)
+        case RefuseBatch():
+            return refuse(command, batch)
+        case EscalateApproval():
+            return escalate_approval(command, batch)
+        case PrioritiseBatch():
+            return prioritise(command, batch)
+        case ReceiveCorrection():
+            return receive_correction(command, batch)
+        case RepairRows():
+            return repair_rows(command, batch)
+        case FinishCorrection():
+            return finish_correction(command, batch)
+        case UndoBatch():
+            return undo(command, batch)
+        case FinishUndo():
+            return finish_undo(command, batch)
+        case ResetBatch():
+            return reset(command, batch)
         case _:
             assert_never(command)
 
@@ -87,17 +99,17 @@ def receive(command: ReceiveBatch, batch: Batch) -> list[Event]:
             error_threshold_percent=Budget(command.error_threshold_percent).threshold_percent,
             run=command.run,
             by=command.by,
+            priority=command.priority,
         )
     ]
 
 
 def judge(command: RecordJudgement, batch: Batch) -> list[Event]:
-    _known(command, batch)
+    must_be_known(command, batch)
     if batch.status is not BatchStatus.UPLOADED:
         return []
     events: list[Event] = [
-        RowsRefused(batch_id=command.batch_id, at=command.at, errors=command.errors[i : i + ERRORS_PER_EVENT])
-        for i in range(0, len(command.errors), ERRORS_PER_EVENT)
+        RowsRefused(batch_id=command.batch_id, at=command.at, errors=errors) for errors in in_events(command.errors)
     ]
     events.append(
         BatchJudged(
@@ -109,26 +121,41 @@ def judge(command: RecordJudgement, batch: Batch) -> list[Event]:
             duplicates=command.duplicates,
             errors_by_code=command.errors_by_code,
             parse_duration_ms=command.parse_duration_ms,
+            value_pence=command.value_pence,
+            stopped_at_row=command.stopped_at_row,
+            rows_at_most=command.rows_at_most,
         )
     )
     budget = Budget(batch.error_threshold_percent)
     if budget.broken(command.rejected, command.rows):
         reason = budget.reason(command.rejected, command.rows)
+        if command.stopped_at_row:
+            reason += f"; judging stopped at row {command.stopped_at_row:,} of at most {command.rows_at_most:,}"
         events.append(
             BatchRejected(batch_id=command.batch_id, at=command.at, code="error_budget_exceeded", reason=reason)
+        )
+    elif why := command.desk.reason(rows=command.rows, rejected=command.rejected, value_pence=command.value_pence):
+        events.append(
+            ApprovalRequested(
+                batch_id=command.batch_id,
+                at=command.at,
+                reason=why,
+                due_at=command.at + command.desk.answer_within,
+                other_person=command.desk.other_person,
+            )
         )
     return events
 
 
 def reject(command: RejectBatch, batch: Batch) -> list[Event]:
-    _known(command, batch)
+    must_be_known(command, batch)
     if batch.status is not BatchStatus.UPLOADED:
         return []
     return [BatchRejected(batch_id=command.batch_id, at=command.at, code=command.code, reason=command.reason)]
 
 
 def admit_chunk(command: AdmitChunk, batch: Batch) -> list[Event]:
-    _judged(command, batch)
+    must_be_judged(command, batch)
     if command.row_through <= batch.row_through or batch.status is not BatchStatus.ADMITTING:
         return []  # Recorded before: these rows are jobs already.
     return [
@@ -144,7 +171,7 @@ def admit_chunk(command: AdmitChunk, batch: Batch) -> list[Event]:
 
 
 def finish_admission(command: FinishAdmission, batch: Batch) -> list[Event]:
-    _judged(command, batch)
+    must_be_judged(command, batch)
     if batch.status is not BatchStatus.ADMITTING:
         return []
     return [
@@ -159,9 +186,11 @@ def finish_admission(command: FinishAdmission, batch: Batch) -> list[Event]:
 
 
 def close(command: CloseBatch, batch: Batch) -> list[Event]:
-    _judged(command, batch)
+    must_be_judged(command, batch)
     if batch.status in ENDED:
         return []
+    if batch.corrections_judged < len(batch.corrections):
+        raise BatchBusy(command.batch_id, "corrected rows wait to be judged")
     ended = command.delivered + command.blocked + command.cancelled
     if batch.status is not BatchStatus.PROCESSING or ended != batch.jobs:
         raise BatchHasOpenJobs(command.batch_id, f"{ended} of {batch.jobs} ended")
@@ -177,17 +206,6 @@ def close(command: CloseBatch, batch: Batch) -> list[Event]:
             cancelled=command.cancelled,
         )
     ]
-
-
-def _known(command: BatchCommand, batch: Batch) -> None:
-    if batch.status is None:
-        raise BatchUnknown(command.batch_id)
-
-
-def _judged(command: BatchCommand, batch: Batch) -> None:
-    _known(command, batch)
-    if batch.status is BatchStatus.UPLOADED:
-        raise BatchNotJudged(command.batch_id)
 
 
 decider: Decider[Command, Event, Batch] = Decider(initial=Batch, decide=decide, evolve=evolve)

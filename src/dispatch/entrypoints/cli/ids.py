@@ -33,7 +33,7 @@ def find_job(queries: Queries, text: str) -> JobRow:
     """
     if by_row := _BY_ROW.fullmatch(text.strip()):
         batch, number = find_batch(queries, by_row[1]), int(by_row[2])
-        row = queries.job(job_ids(batch.batch_id, batch.received_at)(number)) if number <= ROWS_MAX else None
+        row = queries.job(job_ids(batch.batch_id, batch.ids_from)(number)) if number <= ROWS_MAX else None
     else:
         digits = _digits(text, "job", "job list")
         found = [text] if len(digits) == ID_DIGITS else queries.job_ids(digits)

@@ -83,7 +83,7 @@ def detailed(batch: BatchShown, stages: list[StageProgress]) -> BatchDetail:
 
 def intake_message(row: BatchRow) -> Message | None:
     """The line of acceptance 1.26-1.28; None while the file is still being taken in."""
-    if row.status in {BatchStatus.UPLOADED, BatchStatus.ADMITTING}:
+    if row.status in {BatchStatus.UPLOADED, BatchStatus.AWAITING_APPROVAL, BatchStatus.ADMITTING}:
         return None
     if row.status is BatchStatus.REJECTED and row.rejection_code != "error_budget_exceeded":
         return Message(UiState.ERROR, f"Batch Rejected. {row.rejection_reason}", "red")
@@ -131,4 +131,6 @@ def find_batch(app: App, batch_id: str) -> BatchRow | None:
         judged_at=None,
         admitted_at=None,
         closed_at=None,
+        ids_from=received.at,
+        priority=received.priority,
     )
