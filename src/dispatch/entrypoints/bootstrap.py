@@ -48,6 +48,7 @@ from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.retention import RemoveOldFiles
 from dispatch.application.jobs import JobDesk
+from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
@@ -244,4 +245,5 @@ async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
             email_verifier=HttpEmailVerifier(verifier, settings.email_verifier_url, key),
             notifier=HttpNotifier(notifier, settings.notifier_url, key),
         )
-        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random)
+        known = KnownJobs(settings.work_ack_wait_s / 2)
+        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random, known=known)
