@@ -11,8 +11,9 @@ from psycopg_pool import ConnectionPool
 from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_key
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, new_keys
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
@@ -22,13 +23,10 @@ from dispatch.domain.job.events import JobOpened, StageCompleted
 from dispatch.domain.person import Person
 
 JOBS_OF = "SELECT subject::text FROM privacy.addresses WHERE contact = %s::text::uuid ORDER BY subject"
-DESTROY = (
-    "UPDATE privacy.subject_keys SET wrapped = NULL WHERE subject = ANY(%s::text[]::uuid[]) AND wrapped IS NOT NULL"
-)
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
 NEW_FROM = 50
-"""So many new persons at once are an import: their keys go by COPY."""
+"""So many new persons at once are an import: their keys come in blocks."""
 
 
 class PostgresPersonVault:
@@ -36,7 +34,7 @@ class PostgresPersonVault:
 
     def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]], keyring: Keyring) -> None:
         self._pool, self._keyring = pool, keyring
-        self._keys = SubjectKeys(pool, keyring)
+        self._keys, self._runs = SubjectKeys(pool, keyring), AddressRuns(pool)
 
     def encrypt(self, appends: Sequence[Append]) -> list[Append]:
         """The same appends with every person in them encrypted; a person who was erased is left out.
@@ -60,11 +58,10 @@ class PostgresPersonVault:
             ]
 
         if len(persons) >= NEW_FROM and all(append.version == 0 for append, _ in holding):
-            fresh = new_keys(list(persons))
-            created = self._keys.create(fresh, pairs)
-            encrypted = [_encrypted(append, fresh) for append in appends]  # While Postgres stores the keys.
-            if created():
-                return encrypted
+            keys, stored = self._keys.reserve(list(persons), pairs)
+            encrypted = [_encrypted(append, keys) for append in appends]  # While Postgres stores the addresses.
+            stored()
+            return encrypted
         keys = self._keys.ensure(list(persons), pairs())
         return [_encrypted(append, keys) for append in appends]
 
@@ -73,7 +70,7 @@ class PostgresPersonVault:
         if not locked:
             return dict(persons)
         subjects = {job_id: uuid_bytes(job_id) for job_id in locked}
-        keys = self._keys.opened(self._keys.find(list(subjects.values())))
+        keys = self._keys.find(list(subjects.values()))
         return {
             job_id: self._read(job_id, subjects[job_id], keys, person) if person.encrypted else person
             for job_id, person in persons.items()
@@ -83,6 +80,7 @@ class PostgresPersonVault:
         return contact_id(self._keyring.index_key(), address)
 
     def jobs_of(self, contact_id: str) -> list[str]:
+        self._runs.fold_all()
         with transaction(self._pool) as connection:
             return [str(UUID(subject)) for (subject,) in connection.execute(JOBS_OF, (contact_id,))]
 
@@ -92,7 +90,7 @@ class PostgresPersonVault:
             [(found, already, _)] = connection.execute(APPEND, arrays([framed([record])])).fetchall()
             if found is not None and already is None and found != record.version:
                 return False
-            connection.execute(DESTROY, (list(jobs),))
+            self._keys.destroy(connection, [uuid_bytes(job_id) for job_id in jobs])
             connection.execute(FORGET, (list(jobs),))
         return True
 
