@@ -12,8 +12,8 @@ from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uu
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.address_runs import AddressRuns
-from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_key
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person
+from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
@@ -47,11 +47,11 @@ class PostgresPersonVault:
         if not holding:
             return list(appends)
         persons = {uuid_bytes(append.stream): known for append, known in holding}
-        index_key = self._keyring.index_key()
+        contact_key = contact_keys(self._keyring.index_key())
 
         def pairs() -> list[tuple[bytes, bytes]]:
             return [
-                (contact_key(index_key, kind, value), subject)
+                (contact_key(kind, value), subject)
                 for subject, known in persons.items()
                 for person in known
                 for kind, value in addresses_of(person)
@@ -59,11 +59,10 @@ class PostgresPersonVault:
 
         if len(persons) >= NEW_FROM and all(append.version == 0 for append, _ in holding):
             keys, stored = self._keys.reserve(list(persons), pairs)
-            encrypted = [_encrypted(append, keys) for append in appends]  # While Postgres stores the addresses.
+            encrypted = _encrypted(appends, keys)  # While Postgres stores the addresses.
             stored()
             return encrypted
-        keys = self._keys.ensure(list(persons), pairs())
-        return [_encrypted(append, keys) for append in appends]
+        return _encrypted(appends, self._keys.ensure(list(persons), pairs()))
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:
         locked = {job_id: person for job_id, person in persons.items() if person.encrypted}
@@ -119,17 +118,23 @@ def _is_plain(person: Person) -> bool:
     return not person.encrypted and person != NOBODY
 
 
-def _encrypted(append: Append, keys: Mapping[bytes, bytes | None]) -> Append:
-    subject = uuid_bytes(append.stream)
-    if subject not in keys:
-        return append
-    key = keys[subject]
-    events: list[Event] = []
-    for event in append.events:
+def _encrypted(appends: Sequence[Append], keys: Mapping[bytes, bytes | None]) -> list[Append]:
+    chance = nonces()
+
+    def encrypted(event: Event, subject: bytes, key: bytes | None) -> Event:
         if isinstance(event, JobOpened) and _is_plain(event.person):
-            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else NOBODY))
-        elif isinstance(event, StageCompleted) and event.person is not None and _is_plain(event.person):
-            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else None))
+            person = encrypt_person(key, subject, event.person, next(chance)) if key else NOBODY
+            return replace(event, person=person)
+        if isinstance(event, StageCompleted) and event.person is not None and _is_plain(event.person):
+            return replace(event, person=encrypt_person(key, subject, event.person, next(chance)) if key else None)
+        return event
+
+    done: list[Append] = []
+    for append in appends:
+        subject = uuid_bytes(append.stream)
+        if subject in keys:
+            events = [encrypted(event, subject, keys[subject]) for event in append.events]
+            done.append(Append(append.stream, append.version, events, append.cause))
         else:
-            events.append(event)
-    return Append(append.stream, append.version, events, append.cause)
+            done.append(append)
+    return done
