@@ -27,6 +27,7 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
 from dispatch.adapters.privacy.master_keys import MasterKeys
@@ -80,6 +81,8 @@ class App:
     erase: EraseContact
     remove_old_files: RemoveOldFiles
     rotate_master_key: Rotation
+    fold_addresses: Callable[[], int]
+    """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
     projector: Projector
     seal_key: SealKey
@@ -191,6 +194,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
+        fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
         projector=Projector(url, ledger),
         seal_key=seal_key,
