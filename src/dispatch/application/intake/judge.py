@@ -107,12 +107,13 @@ def judge(
 
 def rows_at_most_of(path: Path) -> int:
     """No file has more data rows than this: it has so many line breaks, and one of its lines is the header."""
-    breaks = {b"\n": 0, b"\r": 0}
+    breaks, last = {b"\n": 0, b"\r": 0}, b""
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
+            last = piece[-1:]
             for each in breaks:
                 breaks[each] += piece.count(each)
-    return max(breaks.values())
+    return max(breaks.values()) - (last in breaks)
 
 
 def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
