@@ -26,9 +26,10 @@ class Desk:
         self.receive = ReceiveFile(ledger, self.files, utc_now)
         self.admit = AdmitBatch(ledger, self.files, natural_keys or MemoryNaturalKeys(), utc_now, rows_per_chunk)
 
-    def bring(self, content: str, **options: object) -> Received:
+    def bring(self, content: str | bytes, **options: object) -> Received:
         """Send a file whole."""
-        return self.receive(BytesIO(content.encode()), SERVICE_JOB, "jobs.csv", by="ann", **options)
+        data = content.encode() if isinstance(content, str) else content
+        return self.receive(BytesIO(data), SERVICE_JOB, "jobs.csv", by="ann", **options)
 
     def batch(self, batch_id: str) -> Batch:
         return decider.fold(self.ledger.load(batch_id).events)

@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.intake.fields import ValueRefused
-from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.formats import Format, layout_of, records_of
+from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
 from dispatch.application.intake.seen import SeenKeys
@@ -59,10 +59,10 @@ def judge(
     Raises:
         FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
     """
-    layout = layout or read_layout(path, profile)
-    read, seen, records = RowReader(profile, layout), SeenKeys(), Records(path, layout)
+    layout = layout or layout_of(path, profile)
+    read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
     make = good_row_maker(profile)
-    rows_at_most = rows_at_most_of(path) if budget else 0
+    rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
     row = stopped_at_row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
@@ -124,9 +124,9 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
     Raises while iterating:
         FileRefused: as `judge`, but for `no_rows`.
     """
-    layout = layout or read_layout(path, profile)
+    layout = layout or layout_of(path, profile)
     read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in Records(path, layout):
+    for row, _, cells in records_of(path, layout):
         try:
             values = read(cells)
         except ValueRefused:

@@ -28,6 +28,8 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...]
     newline: str
     has_bom: bool
+    format: str = "csv"
+    names: tuple[tuple[str, ...], ...] = ()  # Of JSON: per column the keys that mean it, as `column_key` writes them.
 
 
 def read_layout(path: Path, profile: Profile) -> Layout:
@@ -75,7 +77,7 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
         raise file_empty()
     record = head[start:end].decode("utf-8", errors="replace").rstrip("\r\n")
     delimiter, cells = _split(record, profile, f"line {line}")
-    positions, ignored = _positions(cells, profile, f"the header, line {line}")
+    positions, ignored = find_positions(cells, profile, f"the header, line {line}")
     layout = Layout(
         delimiter=delimiter,
         header=tuple(cells),
@@ -143,7 +145,12 @@ def _name(character: str) -> str:
     return "spaces" if character == " " else f"{character!r} (U+{ord(character):04X})"
 
 
-def _positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def find_positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Which cell is which column of the profile (-1: none), and the headers that are ignored.
+
+    Raises:
+        FileRefused: `header_missing`, `columns_missing` or `columns_duplicated`.
+    """
     keys = [column_key(cell) for cell in cells]
     taken: set[int] = set()
     positions = []
@@ -159,6 +166,9 @@ def _positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[in
         positions.append(found[0] if found else -1)
         taken.update(found)
     ignored = tuple(cell for i, cell in enumerate(cells) if i not in taken)
+    if not taken:
+        what = f"the first line names no column of the profile {profile.name}"
+        raise FileRefused("header_missing", what, where, f"put a header first, such as {profile.header()}")
     if missing:
         raise FileRefused(
             "columns_missing", f"required columns are missing: {', '.join(missing)}", where, _rename(missing, ignored)

@@ -55,7 +55,7 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @shared_options
 @click.pass_obj
 def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool, wait: bool) -> None:
-    """Take a CSV file in as a batch; FILE may be `-` for the standard input.
+    """Take a file in as a batch: CSV, JSON (an object a line, or an array) or XLSX; `-` is the standard input.
 
     The same content is the same batch: sending it again changes nothing, and says which batch was the first.
     With --wait the exit code is 1 when the batch was rejected.
@@ -65,6 +65,7 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
       dispatch batch upload jobs.csv
       dispatch batch upload jobs.csv --wait --threshold 5
       gunzip -c jobs.csv.gz | dispatch batch upload - --json
+      dispatch batch upload jobs.xlsx
       dispatch batch upload jobs.csv --force
     """
     kind = profile_named(profile)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
@@ -18,7 +18,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
-from dispatch.entrypoints.http.receiving import Options, receive_upload
+from dispatch.entrypoints.http.receiving import WORKBOOK, Options, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
@@ -36,6 +36,8 @@ class UploadOperation(Operation):
 
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING, description="CSV in UTF-8 with a header line")
+        rows = Schema(type=OpenAPIType.STRING, description='One object a line, an array of objects, or {"rows": [...]}')
+        workbook = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="XLSX; its first sheet")
         form = Schema(
             type=OpenAPIType.OBJECT,
             required=["file"],
@@ -50,7 +52,13 @@ class UploadOperation(Operation):
             required=True,
             description="The file: as the field `file` of a form, or bare. The name of a bare one may be given in"
             " X-File-Name or Content-Disposition.",
-            content={"multipart/form-data": OpenAPIMediaType(form), "text/csv": OpenAPIMediaType(text)},
+            content={
+                "multipart/form-data": OpenAPIMediaType(form),
+                "text/csv": OpenAPIMediaType(text),
+                "application/x-ndjson": OpenAPIMediaType(rows),
+                "application/json": OpenAPIMediaType(rows),
+                WORKBOOK: OpenAPIMediaType(workbook),
+            },
         )
 
 

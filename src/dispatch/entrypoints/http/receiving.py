@@ -26,6 +26,12 @@ FORM_BYTES_MAX = 64_000
 """What a form may hold besides the file."""
 PARTS_MAX = 10
 NAME_CHARACTERS_MAX = 200
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+BARE = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/json": "json", WORKBOOK: "xlsx"}
+"""Content types under which a file may be the whole body, with the ending of its name where none is given.
+
+What it is, its first bytes say: none of these is believed.
+"""
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 
@@ -54,15 +60,15 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
             case "multipart/form-data":
                 _check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
                 await _read_form(request, arriving, parameters.get("boundary", ""))
-            case "text/csv":
+            case bare if bare in BARE:
                 _check_charset(parameters.get("charset", "utf-8"))
                 _check_length(length, receive.file_bytes_max)
-                await arriving.begin(_name_in_headers(request))
+                await arriving.begin(_name_in_headers(request) or f"upload.{BARE[bare]}")
                 async for chunk in _chunks(request):
                     await arriving.write(chunk)
             case _:
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
-                fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
+                fix = f"send it as the field `file` of multipart/form-data, or bare as {', '.join(BARE)}"
                 raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
         return await arriving.complete(by)
     finally:
@@ -161,7 +167,7 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving, bounda
 async def _begin_file(arriving: Arriving, part: MultipartSegment) -> None:
     if arriving.begun:
         raise _field("file", "is there twice", "send one file a request")
-    await arriving.begin(plain_name(part.filename or ""))
+    await arriving.begin(plain_name(part.filename or "") or "upload.csv")
 
 
 def _with_field(arriving: Arriving, name: str, text: str) -> Options:
@@ -209,11 +215,11 @@ def _name_in_headers(request: Request[Any, Any, Any]) -> str:
         return plain_name(unquote(name))
     if disposition := request.headers.get("content-disposition"):
         return plain_name(parse_content_disposition(disposition)[2] or "")
-    return plain_name("")
+    return ""
 
 
 def plain_name(name: str) -> str:
-    """The name of a file without folders and control characters, at most 200 characters."""
+    """The name of a file without folders and control characters, at most 200 characters; it may be empty."""
     last = re.split(r"[/\\]", name)[-1]
     printable: Callable[[str], bool] = str.isprintable
-    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX] or "upload.csv"
+    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX]
