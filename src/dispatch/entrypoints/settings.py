@@ -7,9 +7,11 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from dispatch.entrypoints.senders import read_senders
+
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key", "master_key"})
+SECRETS = frozenset({"provider_api_key", "master_key", "webhook_senders"})
 URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
@@ -64,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Error budget of a batch that names none."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    webhook_senders: str = ""
+    """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
     master_key: str = ""
@@ -183,6 +187,11 @@ def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the s
         read = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
+    if name == "webhook_senders":
+        try:
+            read_senders(read)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from None
     least, most = RANGES.get(name, (float("-inf"), float("inf")))
     if name in RANGES and not least <= read <= most:
         raise SettingsError(f"{where}: {value!r} is out of range, write a number from {least} to {most}")

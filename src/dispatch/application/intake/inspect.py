@@ -8,6 +8,7 @@ import msgspec
 
 from dispatch.application.intake.encoding import looks_like_utf16, not_utf8, nul_byte, utf16
 from dispatch.application.intake.formats import Format, format_of, layout_of, records_of
+from dispatch.application.intake.json_rows import json_layout
 from dispatch.application.intake.layout import Layout, find_layout
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import check_quotes
@@ -111,11 +112,14 @@ class FileInspector:
         """The end of a file whose rows are only found when it is here as a whole."""
         if self._cut:
             raise not_utf8(self._cut[0], self._bytes - len(self._cut), self._newlines + 1)
-        if received is None:
-            raise ValueError("a file of JSON or a workbook can be inspected only where it was received")
-        layout = layout_of(received, self._profile)
-        if next(iter(records_of(received, layout)), None) is None:
-            raise no_rows()
+        if received is not None:
+            layout = layout_of(received, self._profile)
+            if next(iter(records_of(received, layout)), None) is None:
+                raise no_rows()
+        elif self._format is Format.JSON:
+            layout = json_layout(self._profile)  # Whether it holds rows is left to `judge`.
+        else:
+            raise ValueError("a workbook is inspected where it was received")
         lines = self._newlines + bool(self._line_bytes)
         return FileFacts(sha256=self._hash.hexdigest(), bytes=self._bytes, lines=lines, layout=layout)
 

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import batches, jobs
+from dispatch.entrypoints.http import batches, jobs, webhook
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.envelope import Envelope
@@ -20,6 +20,7 @@ from dispatch.entrypoints.http.openapi import openapi_config
 from dispatch.entrypoints.http.problem import Refused
 from dispatch.entrypoints.http.problem_kinds import KINDS
 from dispatch.entrypoints.http.problems import HANDLERS
+from dispatch.entrypoints.senders import read_senders
 
 
 @get("/problems/{code:str}", include_in_schema=False, sync_to_thread=False, media_type=MediaType.JSON)
@@ -35,6 +36,7 @@ def explain_problem(code: FromPath[str]) -> dict[str, Any]:
 ROUTES: list[Any] = [
     batches.routes,
     jobs.routes,
+    webhook.routes,
     livez,
     readyz,
     show_metrics,
@@ -42,7 +44,7 @@ ROUTES: list[Any] = [
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 
-GIVEN = ("app", "metrics", "health", "feed")
+GIVEN = ("app", "metrics", "health", "feed", "senders")
 """What handlers ask for by name."""
 
 
@@ -61,7 +63,7 @@ def create_http(
     """
     metrics = Metrics(app)
     feed = LiveFeed(app.queries, draining)
-    values = (app, metrics, Health(app, nats_check, draining), feed)
+    values = (app, metrics, Health(app, nats_check, draining), feed, read_senders(app.settings.webhook_senders))
     http = build(dict(zip(GIVEN, values, strict=True)))
     http.asgi_handler = Envelope(http.asgi_handler, metrics)
     return http

@@ -13,6 +13,7 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, 
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from dispatch.application.intake.receive import Received
 from dispatch.application.ports.queries import RowErrorRow
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
@@ -81,8 +82,13 @@ async def upload_batch(
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
     options = Options(profile=profile, error_threshold_percent=budget, force=force)
     received = await receive_upload(request, app.receive, options, ACTOR)
+    return await asyncio.to_thread(accepted, app, received)
+
+
+def accepted(app: App, received: Received) -> Response[Accepted]:
+    """The answer to whoever sent rows: the batch that they are, and where to look for it."""
     location = f"/v1/batches/{received.batch_id}"
-    first = await asyncio.to_thread(find_batch, app, received.batch_id) if received.duplicate else None
+    first = find_batch(app, received.batch_id) if received.duplicate else None
     answer = Accepted(
         batch_id=received.batch_id,
         file_hash=received.file_hash,

@@ -18,6 +18,8 @@ KINDS: dict[str, Kind] = {
     "upload_broken_off": Kind(400, "The upload broke off"),
     "file_field_missing": Kind(400, "The form holds no file"),
     "field_invalid": Kind(400, "A field of the form cannot be used"),
+    "signature_invalid": Kind(401, "The signature is not valid"),
+    "signature_stale": Kind(401, "The signature is too old"),
     "cross_site_request": Kind(403, "Another site may not act here"),
     "not_found": Kind(404, "There is nothing here"),
     "method_not_allowed": Kind(405, "The resource does not know this method"),
@@ -72,6 +74,7 @@ KINDS: dict[str, Kind] = {
 
 BY_STATUS = {
     400: "request_invalid",
+    401: "signature_invalid",
     403: "cross_site_request",
     404: "not_found",
     405: "method_not_allowed",

@@ -54,7 +54,7 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
     """
     arriving = Arriving(receive, options)
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    length = _length(request)
+    length = declared_length(request)
     try:
         match kind.lower():
             case "multipart/form-data":
@@ -64,7 +64,7 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
                 _check_charset(parameters.get("charset", "utf-8"))
                 _check_length(length, receive.file_bytes_max)
                 await arriving.begin(_name_in_headers(request) or f"upload.{BARE[bare]}")
-                async for chunk in _chunks(request):
+                async for chunk in chunks_of(request):
                     await arriving.write(chunk)
             case _:
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
@@ -129,7 +129,8 @@ class Arriving:
             await asyncio.to_thread(self._upload.write, waiting)
 
 
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises Refused: `upload_broken_off`."""
     try:
         async for chunk in request.stream():
             yield chunk
@@ -142,7 +143,7 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving, bounda
     part, value = None, bytearray()
     try:
         parser = PushMultipartParser(boundary, max_segment_count=PARTS_MAX, strict=True)
-        async for chunk in _chunks(request):
+        async for chunk in chunks_of(request):
             for event in parser.parse(chunk) if chunk else ():
                 if isinstance(event, MultipartSegment):
                     part, value = event, bytearray()
@@ -205,7 +206,8 @@ def _check_charset(charset: str) -> None:
         raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
 
 
-def _length(request: Request[Any, Any, Any]) -> int:
+def declared_length(request: Request[Any, Any, Any]) -> int:
+    """The bytes that the client says it sends; 0 where it does not say."""
     text = request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
