@@ -8,6 +8,7 @@ from typing import cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
+from dispatch.application.intake.overlay import overlay_of
 from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.row import GoodRow
@@ -62,7 +63,8 @@ class AdmitBatch:
         started = perf_counter()
         command: Command
         try:
-            found = judge(self.files.path(batch.file_hash), profile_named(batch.profile), on_progress=on_progress)
+            profile, overlay = profile_named(batch.profile), overlay_of(self.files, batch)
+            found = judge(self.files.path(batch.file_hash), profile, overlay=overlay, on_progress=on_progress)
         except FileRefused as refused:
             command = RejectBatch(batch_id=batch_id, at=self.clock(), code=refused.code, reason=str(refused))
         else:
@@ -85,7 +87,8 @@ class AdmitBatch:
         started = perf_counter()
         batch, version = self._load(batch_id)
         profile = profile_named(batch.profile)
-        rows = good_rows(self.files.path(batch.file_hash), profile, after_row=batch.row_through)
+        overlay = overlay_of(self.files, batch)
+        rows = good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=batch.row_through)
         for chunk in _chunks(rows, self.rows_per_chunk):
             while left := [row for row in chunk if row.row > batch.row_through]:
                 try:
@@ -105,7 +108,8 @@ class AdmitBatch:
     def _admit_chunk(
         self, batch_id: str, batch: Batch, version: int, profile: Profile, chunk: list[GoodRow]
     ) -> list[Event]:
-        taken = self.natural_keys.claim(profile.name, batch_id, [(row.row, row.natural_key) for row in chunk])
+        keys = [(row.row, row.natural_key) for row in chunk]
+        taken = self.natural_keys.claim(profile.name, batch_id, keys, resets=batch.resets)
         new = [row for row in chunk if row.row not in taken]
         at = self.clock()
         marker = AdmitChunk(

@@ -8,6 +8,7 @@ import msgspec
 
 from dispatch.application.intake.fields import ValueRefused
 from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import no_rows
@@ -41,10 +42,11 @@ def judge(
     profile: Profile,
     layout: Layout | None = None,
     *,
+    overlay: Overlay | None = None,
     on_progress: Progress | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
 ) -> Judgement:
-    """Judge every row of an inspected file. The same file gets the same answer.
+    """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
     A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
 
@@ -56,7 +58,7 @@ def judge(
     row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for row, line, cells in records:
+    for row, line, cells in overlay.over(records) if overlay else records:
         try:
             values = read(cells)
         except ValueRefused:
@@ -86,7 +88,9 @@ def judge(
     )
 
 
-def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -96,7 +100,8 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
     """
     layout = layout or read_layout(path, profile)
     read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in Records(path, layout):
+    records = Records(path, layout)
+    for row, _, cells in overlay.over(records) if overlay else records:
         try:
             values = read(cells)
         except ValueRefused:
