@@ -54,9 +54,13 @@ class Desk:
         finally:
             upload.discard()
 
+    def correction_file(self, batch_id: str) -> bytes:
+        """The file for correction."""
+        return b"".join(piece.content for piece in self.write_correction_file(batch_id))
+
     def to_correct(self, batch_id: str) -> list[dict[str, str]]:
         """The rows of the file for correction, as a spreadsheet reads it."""
-        text = b"".join(self.write_correction_file(batch_id)).decode("utf-8-sig")
+        text = self.correction_file(batch_id).decode("utf-8-sig")
         return list(csv.DictReader(io.StringIO(text, newline="")))
 
     def batch(self, batch_id: str) -> Batch:

@@ -5,6 +5,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from dispatch.application.batches import batch_events
 from dispatch.application.intake.corrections import helper_names
@@ -34,6 +35,13 @@ class BatchUnreadable(DomainError):
     code = "batch_unreadable"
 
 
+class Piece(NamedTuple):
+    """Some of the file, and how many refused rows are in it."""
+
+    content: bytes
+    rows: int
+
+
 @dataclass(frozen=True)
 class WriteCorrectionFile:
     """The use case behind every door that hands the file out."""
@@ -41,7 +49,7 @@ class WriteCorrectionFile:
     ledger: EventLedger
     files: FileStore
 
-    def __call__(self, batch_id: str) -> Iterator[bytes]:
+    def __call__(self, batch_id: str) -> Iterator[Piece]:
         """The file in pieces, in flat memory. It holds personal data.
 
         Raises, before the first piece is asked for:
@@ -67,12 +75,12 @@ def must_be_readable(batch_id: str, events: Sequence[Event]) -> None:
         raise BatchUnreadable(batch_id, last.reason)
 
 
-def pieces(refused: Iterable[RefusedRow], profile: Profile, layout: Layout) -> Iterator[bytes]:
+def pieces(refused: Iterable[RefusedRow], profile: Profile, layout: Layout) -> Iterator[Piece]:
     """Header and rows, each cell quoted (RFC 4180), with the delimiter of the batch's own file."""
-    yield BOM.encode() + _lines([[*layout.header, *helper_names(layout.header, profile)]], layout)
+    yield Piece(BOM.encode() + _lines([[*layout.header, *helper_names(layout.header, profile)]], layout), 0)
     rows = iter(refused)
     while some := list(islice(rows, ROWS_PER_PIECE)):
-        yield _lines(([*fitted(one.cells, layout), *_helpers(one)] for one in some), layout)
+        yield Piece(_lines(([*fitted(one.cells, layout), *_helpers(one)] for one in some), layout), len(some))
 
 
 def _helpers(one: RefusedRow) -> tuple[str, ...]:
