@@ -86,6 +86,8 @@ class AdmitBatch:
         """Phase two: chunk by chunk, each with its marker in one transaction."""
         started = perf_counter()
         batch, version = self._load(batch_id)
+        if batch.status is not BatchStatus.ADMITTING:
+            return  # A person takes the import back.
         profile = profile_named(batch.profile)
         overlay = overlay_of(self.files, batch)
         rows = good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=batch.row_through)

@@ -52,6 +52,8 @@ class RepairBatch:
 
     def _repair(self, batch_id: str, number: int) -> None:
         batch, version = load_batch(self.ledger, batch_id)
+        if not waits(batch) or batch.corrections_judged >= number:
+            return  # Somebody was faster.
         profile, path = profile_named(batch.profile), self.files.path(batch.file_hash)
         layout = read_layout(path, profile)
         correction = read_correction(self.files.path(batch.corrections[number - 1]), profile, layout)
