@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.ledger.framing import bigint_array, register_arrays, text_array
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.domain.identity import ROWS_MAX
 
@@ -39,8 +40,9 @@ class PostgresNaturalKeys:
 
     def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]], *, resets: int = 0) -> set[int]:
         first = resets << _ROW_BITS
-        numbers, keys = [first + row for row, _ in rows], [key for _, key in rows]
+        numbers, keys = bigint_array([first + row for row, _ in rows]), text_array([key for _, key in rows])
         with transaction(self._pool) as connection:
+            register_arrays(connection)
             claimed = connection.execute(CLAIM, (profile, batch_id, keys, numbers))
             if claimed.rowcount == len(rows):
                 return set()  # All of them were new.
