@@ -84,6 +84,7 @@ def test_the_refused_rows_go_out_and_come_back_until_the_batch_is_whole(system, 
         whole = run("batch", "correct", batch_id, path, "--wait", "--json").json()
     assert (whole["correction"], whole["message"]) == (2, "Batch Complete. 22 Rows Ingested.")
     assert (whole["judged"]["accepted"], whole["batch"]["rejected"], whole["batch"]["status"]) == (1, 0, "complete")
+    assert "2, 2 judged; 2 rows mended" in run("batch", "show", batch_id).out
     again = run("batch", "correct", batch_id, path)
     assert (again.code, again.out) == (
         0,
