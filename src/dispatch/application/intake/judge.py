@@ -9,6 +9,7 @@ import msgspec
 from dispatch.application.intake.fields import ValueRefused
 from dispatch.application.intake.formats import Format, layout_of, records_of
 from dispatch.application.intake.layout import Layout
+from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
@@ -46,12 +47,13 @@ def judge(
     profile: Profile,
     layout: Layout | None = None,
     *,
+    overlay: Overlay | None = None,
     on_progress: Progress | None = None,
     on_good: Callable[[GoodRow], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
 ) -> Judgement:
-    """Judge every row of an inspected file. The same file gets the same answer.
+    """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
     With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Each accepted row is
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
@@ -66,7 +68,7 @@ def judge(
     row = stopped_at_row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for row, line, cells in records:
+    for row, line, cells in overlay.over(records) if overlay else records:
         try:
             values = read(cells)
         except ValueRefused:
@@ -116,7 +118,9 @@ def rows_at_most_of(path: Path) -> int:
     return max(breaks.values()) - (last in breaks)
 
 
-def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -126,7 +130,8 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
     """
     layout = layout or layout_of(path, profile)
     read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in records_of(path, layout):
+    records = records_of(path, layout)
+    for row, _, cells in overlay.over(records) if overlay else records:
         try:
             values = read(cells)
         except ValueRefused:

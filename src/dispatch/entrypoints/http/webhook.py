@@ -10,6 +10,8 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from dispatch.application.intake.json_rows import WHOLE_BYTES_MAX
+from dispatch.application.intake.profiles import profile_named
+from dispatch.application.intake.receive import Received, Upload
 from dispatch.entrypoints.http.batches import TheApp, accepted
 from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.receiving import Arriving, Options, chunks_of, declared_length
@@ -42,8 +44,18 @@ async def receive_rows(
     options = Options(
         profile=known.profile if known else "", error_threshold_percent=app.settings.error_threshold_percent
     )
-    arriving = Arriving(app.receive, options)
     length = 0
+
+    def begin(_: Options) -> Upload:
+        return app.receive.begin(profile_named(options.profile))
+
+    def complete(upload: Upload, name: str, _: Options) -> Received:
+        percent = options.error_threshold_percent
+        return app.receive.complete(
+            upload, profile_named(options.profile), name, error_threshold_percent=percent, by=f"webhook:{sender}"
+        )
+
+    arriving = Arriving(begin, complete, options)
     try:
         await arriving.begin(f"{sender}-{''.join(filter(str.isalnum, signed.message_id))[:60]}.json")
         async for chunk in chunks_of(request):
@@ -53,7 +65,7 @@ async def receive_rows(
             signed.write(chunk)
             await arriving.write(chunk)
         signed.check()
-        received = await arriving.complete(f"webhook:{sender}")
+        received = await arriving.complete()
     finally:
         await arriving.discard()
     return await asyncio.to_thread(accepted, app, received)
