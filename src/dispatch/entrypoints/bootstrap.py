@@ -27,6 +27,7 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
 from dispatch.adapters.privacy.master_keys import MasterKeys
@@ -53,6 +54,7 @@ from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.statistics import Statistics
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.work import RunStage
@@ -72,6 +74,7 @@ class App:
     ledger: EncryptedLedger
     persons: PersonVault
     queries: Queries
+    statistics: Statistics
     receive: ReceiveFile
     admit: AdmitBatch
     desk: JobDesk
@@ -183,6 +186,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         ledger=ledger,
         persons=persons,
         queries=queries,
+        statistics=PostgresStatistics(engine),
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
         admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
         desk=JobDesk(ledger, utc_now),
