@@ -1,6 +1,7 @@
 """What the inspector says of files, good and bad."""
 
 import hashlib
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -239,3 +240,21 @@ def test_a_cut_header_is_waited_for():
     for byte in (HEADER + GOOD).encode():
         inspector.feed(bytes([byte]))
     assert inspector.finish().layout.delimiter == ","
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        ("".join(map(chr, range(0x2000, 0x2C00))) * 6, "header_missing"),  # Each could be meant as the delimiter.
+        ('"' + "\n" * 65_000, "quote_unclosed"),
+        ('"' + "\n" * 70_000, "quote_unclosed"),
+    ],
+    ids=["symbols", "line breaks", "more line breaks"],
+)
+def test_a_strange_header_is_refused_at_once(head: str, code: str):
+    """Found by fuzzing: the first took more than five seconds, the others half a second for each look."""
+    started = time.process_time()
+    with pytest.raises(FileRefused) as refused:
+        inspect(head)
+    assert refused.value.code == code
+    assert time.process_time() - started < 1

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import re
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ from dispatch.application.intake.refused import FileRefused, file_empty
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEADER_BYTES_MAX = 64 * 1024
+OTHER_DELIMITERS_MAX = 16
+"""So many of the most frequent characters are tried, to name the one that separates: a header may hold thousands."""
 BOM = b"\xef\xbb\xbf"
 _LIKE_DATA = re.compile(r"@|^[£(+]?[0-9][0-9,. ()/-]*$")
 
@@ -89,8 +92,11 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
 
 def _end_of_record(head: bytes, start: int) -> int | None:
     """Where the record that begins at `start` ends, a line break inside quotes not being an end."""
+    quotes, counted = 0, start
     for match in re.finditer(rb"\r\n|\n|\r(?!\Z)", head[start:]):
-        if head.count(b'"', start, start + match.start()) % 2 == 0:
+        quotes += head.count(b'"', counted, start + match.start())
+        counted = start + match.start()
+        if quotes % 2 == 0:
             return start + match.end()
         if match.start() > HEADER_BYTES_MAX:
             break
@@ -120,7 +126,8 @@ def _split(record: str, profile: Profile, where: str) -> tuple[str, list[str]]:
     best = max(DELIMITERS, key=known)
     cells = _cells(record, best)
     if known(best) < 2:
-        others = sorted({c for c in record if not c.isalnum() and c not in '_"\r\n'} - DELIMITERS.keys())
+        marks = Counter(c for c in record if not c.isalnum() and c not in '_"\r\n' and c not in DELIMITERS)
+        others = sorted(mark for mark, _ in marks.most_common(OTHER_DELIMITERS_MAX))
         found = max(others, key=known, default="")
         if found and known(found) > 1:
             raise FileRefused(
