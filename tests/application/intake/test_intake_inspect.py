@@ -171,7 +171,7 @@ def test_missing_columns_are_named_with_the_nearest_header():
     refused = refusal("reference,servcie,customer_name,postcode\nA,b,c,d\n")
     assert refused.code == "columns_missing"
     assert "service, price" in refused.what
-    assert refused.fix == "rename 'servcie' to service; add price"
+    assert refused.fix == "rename column 2 to service; add price"
 
 
 def test_two_headers_for_one_column_are_refused():
@@ -258,3 +258,12 @@ def test_a_strange_header_is_refused_at_once(head: str, code: str):
         inspect(head)
     assert refused.value.code == code
     assert time.process_time() - started < 1
+
+
+def test_a_header_that_ran_into_a_row_shows_nobody():
+    """Found by fuzzing: the nearest cell of a broken header was quoted, with the address that stood in it."""
+    header = HEADER.strip().replace("customer_name", '"7 Wychelm Row, customer_name"')
+    refused = refusal(f"{header}\n{GOOD}")
+    assert refused.code == "columns_missing"
+    assert refused.fix == "rename column 4 to customer_name"
+    assert "Wychelm" not in str(refused)

@@ -168,18 +168,21 @@ def _positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[in
     ignored = tuple(cell for i, cell in enumerate(cells) if i not in taken)
     if missing:
         raise FileRefused(
-            "columns_missing", f"required columns are missing: {', '.join(missing)}", where, _rename(missing, ignored)
+            "columns_missing",
+            f"required columns are missing: {', '.join(missing)}",
+            where,
+            _rename(missing, cells, taken),
         )
     return tuple(positions), ignored
 
 
-def _rename(missing: list[str], others: tuple[str, ...]) -> str:
-    """Which header was probably meant, for each missing column."""
-    by_key = {column_key(cell): cell for cell in others if cell}
+def _rename(missing: list[str], cells: list[str], taken: set[int]) -> str:
+    """Which column was probably meant, for each missing one: by its place, for a broken header may hold anything."""
+    by_key = {column_key(cell): place for place, cell in enumerate(cells, 1) if cell and place - 1 not in taken}
     hints = []
     for name in missing:
         close = difflib.get_close_matches(column_key(name), by_key, n=1)
-        hints.append(f"rename {by_key[close[0]]!r} to {name}" if close else f"add {name}")
+        hints.append(f"rename column {by_key[close[0]]} to {name}" if close else f"add {name}")
     return "; ".join(hints)
 
 
