@@ -42,6 +42,7 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
@@ -55,6 +56,7 @@ from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
+from dispatch.application.smoke import Case
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.work import RunStage
@@ -211,6 +213,15 @@ def inspect_postgres(url: str) -> ServerFacts:
         return inspect_server(url)
     except psycopg.Error as error:
         raise NotRunning(next(iter(str(error).strip().splitlines()), type(error).__name__)) from error
+
+
+def smoke_schema(settings: Settings) -> list[Case]:
+    """The schema smoke test on the database of the settings. Raises NotRunning without one."""
+    if not settings.database_url:
+        raise NotRunning(
+            f"no system runs on {settings.data}: start one, or name your Postgres in DISPATCH_DATABASE_URL"
+        )
+    return run_schema_smoke(settings.database_url)
 
 
 def check_nats(url: str) -> NatsFacts:
