@@ -42,6 +42,7 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.smoke.end_to_end import open_end_to_end as open_end_to_end
 from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
