@@ -12,6 +12,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http import batches, jobs, statistics
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
+from dispatch.entrypoints.http.dashboard.operations import RecentOperations
 from dispatch.entrypoints.http.envelope import Envelope
 from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
@@ -43,7 +44,7 @@ ROUTES: list[Any] = [
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 
-GIVEN = ("app", "metrics", "health", "feed")
+GIVEN = ("app", "metrics", "health", "feed", "operations")
 """What handlers ask for by name."""
 
 
@@ -62,7 +63,8 @@ def create_http(
     """
     metrics = Metrics(app)
     feed = LiveFeed(app.queries, draining)
-    values = (app, metrics, Health(app, nats_check, draining), feed)
+    operations = RecentOperations(app.statistics, app.settings.error_threshold_percent)
+    values = (app, metrics, Health(app, nats_check, draining), feed, operations)
     http = build(dict(zip(GIVEN, values, strict=True)))
     http.asgi_handler = Envelope(http.asgi_handler, metrics)
     return http
