@@ -47,7 +47,7 @@ def test_columns_stand_on_the_ground_under_one_scale():
 
 
 @pytest.mark.parametrize(
-    ("value", "end"), [(0, 1), (1, 1), (1.01, 2), (2.2, 2.5), (40, 50), (99, 100), (100, 100), (12_345, 20_000)]
+    ("value", "end"), [(0, 1), (1, 1), (1.01, 1.25), (2.2, 2.5), (40, 50), (99, 100), (100, 100), (12_345, 12_500)]
 )
 def test_scales_end_at_round_numbers(value: float, end: float):
     assert nice(value) == end

@@ -9,6 +9,8 @@ WIDTH, HEIGHT = 1000.0, 100.0
 GAP_SHARE = 0.22
 LEAST_HEIGHT = 1.5
 """Anything above nothing is seen."""
+MARK_ROOM = 1.1
+"""So that a mark does not lie on the upper edge."""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -46,7 +48,7 @@ def columns(
         least: the scale ends no lower than this.
         mark: a value at which a line is drawn across.
     """
-    most = nice(max([least, mark or 0.0, *(sum(value for _, value in parts) for _, parts in values)]))
+    most = nice(max([least, MARK_ROOM * (mark or 0.0), *(sum(value for _, value in parts) for _, parts in values)]))
     step = WIDTH / max(1, len(values))
     made = []
     for place, (title, parts) in enumerate(values):
@@ -62,8 +64,8 @@ def columns(
 
 
 def nice(value: float) -> float:
-    """The least of 1, 2, 2.5, 5 and 10 times a power of ten that is not below a value."""
+    """The end of a scale: the least of some round numbers, times a power of ten, that is not below a value."""
     if value <= 0:
         return 1.0
     power: float = 10.0 ** math.floor(math.log10(value))
-    return next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= value * (1 - 1e-9))
+    return next(factor * power for factor in (1, 1.25, 1.5, 2, 2.5, 5, 10) if factor * power >= value * (1 - 1e-9))
