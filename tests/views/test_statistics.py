@@ -22,7 +22,6 @@ from ledgers import cause
 
 pytestmark = pytest.mark.postgres
 
-NOW = datetime.now(UTC)
 BAD_PHONE = replace(
     examples.BAD_MONEY, column="phone", code=RowCode.PHONE, found="99999", expected="a UK phone number", fix="check it"
 )
@@ -35,15 +34,21 @@ def statistics(database_url, projector):
     engine.dispose()
 
 
+@pytest.fixture
+def now() -> datetime:
+    """The moment of this test: the suite takes minutes."""
+    return datetime.now(UTC)
+
+
 class Record:
     """Batches that happened at given times, each with a file of its own."""
 
     def __init__(self, ledger, projector):
         self.ledger, self.projector, self.files = ledger, projector, 0
 
-    def __call__(self, *events, at=NOW):
+    def __call__(self, *events, at=None):
         """Record these examples as one new batch; answers its id."""
-        self.files += 1
+        self.files, at = self.files + 1, at or datetime.now(UTC)
         file_hash = f"{self.files:064x}"
         batch = batch_id(file_hash)
         mine = [replace(event, batch_id=batch, at=at) for event in (examples.received, *events)]
@@ -62,10 +67,10 @@ ADMITTED = (examples.judged, examples.chunk_admitted, examples.admitted)
 
 
 @pytest.mark.acceptance("1.07", part="intake.v_batch_observability")
-def test_a_batch_in_one_row(record, statistics):
-    waiting = record(at=NOW - timedelta(hours=2))
-    admitted = record(examples.rows_refused, *ADMITTED, at=NOW - timedelta(minutes=3))
-    rejected = record(examples.judged, examples.rejected, at=NOW - timedelta(minutes=2))
+def test_a_batch_in_one_row(record, statistics, now):
+    waiting = record(at=now - timedelta(hours=2))
+    admitted = record(examples.rows_refused, *ADMITTED, at=now - timedelta(minutes=3))
+    rejected = record(examples.judged, examples.rejected, at=now - timedelta(minutes=2))
     newest, middle, oldest = statistics.observed_batches()
     assert [row.batch_id for row in (newest, middle, oldest)] == [rejected, admitted, waiting]
     assert statistics.observed_batches(limit=1) == [newest]
@@ -86,10 +91,10 @@ def test_a_batch_in_one_row(record, statistics):
 
 
 @pytest.mark.acceptance("1.07", part="intake.view_batch_metrics, the totals over all batches")
-def test_totals_over_all_batches(record, statistics):
+def test_totals_over_all_batches(record, statistics, now):
     empty = statistics.batch_metrics()
     assert (empty.batches, empty.rows, empty.rows_per_s, empty.oldest_open_age_s) == (0, 0, 0, 0)
-    record(*ADMITTED, at=NOW - timedelta(hours=1))
+    record(*ADMITTED, at=now - timedelta(hours=1))
     record(*ADMITTED, examples.closed)
     record(examples.judged, examples.rejected)
     metrics = statistics.batch_metrics()
@@ -126,12 +131,12 @@ def test_the_refused_values_of_a_batch_by_code(record, statistics):
 
 
 @pytest.mark.acceptance("1.09")
-def test_the_most_frequent_codes_over_all_batches(record, statistics):
+def test_the_most_frequent_codes_over_all_batches(record, statistics, now):
     assert statistics.error_distribution() == []
-    long_ago, lately = NOW - timedelta(days=40), NOW - timedelta(hours=1)
+    long_ago, lately = now - timedelta(days=40), now - timedelta(hours=1)
     record(replace(examples.judged, errors_by_code={"invalid_money": 5000, "invalid_phone": 1000}), at=long_ago)
     record(replace(examples.judged, errors_by_code={"invalid_money": 2000}), at=lately)
-    record(replace(examples.judged, errors_by_code={}), at=NOW)
+    record(replace(examples.judged, errors_by_code={}), at=now)
     money, phone = statistics.error_distribution()
     assert money == ErrorShare(
         error_code="invalid_money",
@@ -147,8 +152,8 @@ def test_the_most_frequent_codes_over_all_batches(record, statistics):
 
 
 @pytest.mark.acceptance("1.08")
-def test_hours_of_the_last_seven_days(record, statistics):
-    hour = NOW.replace(minute=0, second=0, microsecond=0)
+def test_hours_of_the_last_seven_days(record, statistics, now):
+    hour = now.replace(minute=0, second=0, microsecond=0)
     record(*ADMITTED, at=hour - timedelta(hours=168))  # Outside the window.
     record(*ADMITTED, at=hour - timedelta(hours=167))
     for parse, db in ((10, 100), (20, 200), (30, 300)):
