@@ -12,7 +12,7 @@ from benchmarks.contest import compare
 from benchmarks.lab import Lab, LabMissing
 from benchmarks.machine import machine_facts, versions
 from benchmarks.report import report, verdicts
-from dispatch.entrypoints.roles.process import SWITCH_INTERVAL_S
+from dispatch.entrypoints.interpreter import tune_interpreter
 
 GOALS = ("append", "intake", "pipeline", "seal", "slow_disk")
 RESULTS = Path(__file__).with_name("results")
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     rounds = asked.rounds or (1 if asked.quick else ROUNDS_MIN)
     if rounds < ROUNDS_MIN and not asked.quick:
         parser.error(f"fewer than {ROUNDS_MIN} rounds are no result: use --quick, or --rounds {ROUNDS_MIN}")
-    sys.setswitchinterval(SWITCH_INTERVAL_S)  # As in every process of dispatch; the peers get it too.
+    tune_interpreter()  # As in every process of dispatch; the peers get it too.
     goal = import_module(f"benchmarks.{asked.goal}")
     open_lab = getattr(goal, "LAB", Lab)
     try:

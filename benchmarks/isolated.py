@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from benchmarks.contest import Timed
+from dispatch.entrypoints.interpreter import tune_interpreter
 
 
 def isolated(measure: Callable[..., Timed], *arguments: object, memory: bool = False) -> Timed:
@@ -29,6 +30,7 @@ def isolated(measure: Callable[..., Timed], *arguments: object, memory: bool = F
 
 
 def _run(sender: Connection, measure: Callable[..., Timed], arguments: tuple[object, ...], memory: bool) -> None:
+    tune_interpreter()
     timed = measure(*arguments)
     if memory:
         timed = replace(timed, seen={**timed.seen, "peak_mb": round(_peak_mb(), 1)})

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from benchmarks.append import bulk, single, transitions
+from benchmarks.append import bulk, next_steps, single, transitions
 from benchmarks.contest import Contest
 from benchmarks.lab import Lab
 
@@ -11,7 +11,8 @@ PACKAGES = ("psycopg", "eventsourcing", "msgspec", "uvloop")
 
 
 def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
-    """The three contests of this goal."""
+    """The contests of this goal."""
     yield single.contest(lab, count=2_000 if quick else 60_000, count_stock=100 if quick else 2_500)
     yield bulk.contest(lab, count=5_000 if quick else 100_000)
     yield transitions.contest(lab, count=1_000 if quick else 10_000, count_stock=50 if quick else 2_000)
+    yield next_steps.contest(lab, count=1_000 if quick else 10_000)

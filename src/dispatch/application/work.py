@@ -1,13 +1,14 @@
 """Run one stage for a chunk of jobs: load them in one query, act, record what came of it in one append."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
 from msgspec.structs import replace
 
+from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, LedgerUnavailable, VersionConflict
 from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable, PersonVault
@@ -16,8 +17,8 @@ from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, T
 from dispatch.domain.identity import command_id
 from dispatch.domain.job.commands import Block, GiveUp, Outcome, RecordOutcome, StartStage, TryAgain
 from dispatch.domain.job.decide import decider, idempotency_key
-from dispatch.domain.job.events import Event
-from dispatch.domain.job.state import Job, JobStatus
+from dispatch.domain.job.events import Event, StageCompleted
+from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
 
@@ -39,11 +40,14 @@ class _Opened:
     stored: Person  # As the ledger holds it: what the vault is asked about, at each look.
     decided: list[Event] = field(default_factory=list)
     erased: bool = False  # The person was needed, and is not to be had any more.
+    person_changed: bool = False
 
     def decide(self, command: StartStage | RecordOutcome) -> None:
-        events = decider.decide(command, self.job)
-        self.job = decider.fold(events, self.job)
-        self.decided.extend(events)
+        for event in decider.decide(command, self.job):
+            if type(event) is StageCompleted and event.person is not None:
+                self.person_changed = True
+            self.job = decider.evolve(self.job, event)
+            self.decided.append(event)
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class RunStage:
     clock: Clock
     chance: Callable[[], float]  # In [0, 1): spreads retries.
     actor: str = "worker"
+    known: KnownJobs | None = None
 
     async def __call__(self, stage_name: str, job_ids: Sequence[str]) -> int:
         """Run this stage for those of the jobs that are due at it; answers how many that were.
@@ -132,11 +137,24 @@ class RunStage:
 
     def _load_due(self, stage: Stage, job_ids: Sequence[str]) -> list[_Opened]:
         now = self.clock()
-        due = [opened for opened in self._load(job_ids) if _is_due(opened.job, stage.name, now)]
+        at_hand = self._known_due(stage.name, job_ids, now)
+        loaded = self._load([job_id for job_id in job_ids if job_id not in at_hand])
+        due = [*at_hand.values(), *(opened for opened in loaded if _is_due(opened.job, stage.name, now))]
         self._read_persons(stage, due)
         return due
 
+    def _known_due(self, stage_name: str, job_ids: Sequence[str], now: datetime) -> dict[str, _Opened]:
+        """Those that this process itself has just brought to this stage. About any others only the ledger knows."""
+        known = self.known.take(job_ids) if self.known else {}
+        return {
+            job_id: _Opened(job_id, one.job, one.version, one.job.person)
+            for job_id, one in known.items()
+            if _is_due(one.job, stage_name, now)
+        }
+
     def _load(self, job_ids: Sequence[str]) -> list[_Opened]:
+        if not job_ids:
+            return []
         histories = self.ledger.load_many(job_ids)
         return [
             _Opened(job_id, job, history.version, job.person)
@@ -205,6 +223,7 @@ class RunStage:
                 except Exception as crash:
                     crashes.append(crash)
             conflicts = self._append(stage.name, "record", waiting)
+            self._remember(opened for opened in waiting if opened.job_id not in conflicts)
             if not conflicts:
                 return crashes
             waiting = self._load(list(conflicts))  # Someone wrote first: decide again, on what they wrote.
@@ -246,15 +265,11 @@ class RunStage:
             return {}
         # Drawn anew for each append: only a repetition of this very append may take what it finds for its own work.
         asked = command_id(stage_name, step, decided[0].job_id, decided[0].version, self.chance())
-        appends = [
-            Append(
-                one.job_id,
-                one.version,
-                one.decided,
-                Cause(command_id=asked, correlation_id=one.job.batch_id, actor=self.actor),
-            )
-            for one in decided
-        ]
+        causes = {
+            batch_id: Cause(command_id=asked, correlation_id=batch_id, actor=self.actor)
+            for batch_id in {one.job.batch_id for one in decided}
+        }
+        appends = [Append(one.job_id, one.version, one.decided, causes[one.job.batch_id]) for one in decided]
         conflicts: dict[str, VersionConflict] = {}
         for one, answer in zip(decided, self.ledger.append(appends), strict=True):
             if isinstance(answer, VersionConflict):
@@ -262,6 +277,15 @@ class RunStage:
             else:
                 one.version, one.decided = one.version + len(one.decided), []
         return conflicts
+
+    def _remember(self, recorded: Iterable[_Opened]) -> None:
+        """For their next step. Not where the person has changed: how the ledger holds it now, only the ledger knows."""
+        if self.known:
+            self.known.keep(
+                (one.job_id, replace(one.job, person=one.stored), one.version)
+                for one in recorded
+                if one.job.status is JobStatus.RUNNING and not one.person_changed
+            )
 
 
 def is_accident(error: Exception) -> bool:
@@ -273,6 +297,6 @@ def is_accident(error: Exception) -> bool:
 
 def _is_due(job: Job, stage_name: str, now: datetime) -> bool:
     """Is the job at this stage, and not waiting for a later time? Messages repeat and come late; the ledger decides."""
-    if job.stage != stage_name or job.status not in {JobStatus.RUNNING, JobStatus.WAITING}:
+    if job.stage != stage_name or job.status not in AT_A_STAGE:
         return False
     return job.due_at is None or job.due_at <= now + CLOCKS_APART

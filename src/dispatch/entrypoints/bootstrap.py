@@ -28,6 +28,7 @@ from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
 from dispatch.adapters.postgres.statistics import PostgresStatistics
+from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
 from dispatch.adapters.privacy.master_keys import MasterKeys
@@ -51,6 +52,7 @@ from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.retention import RemoveOldFiles
 from dispatch.application.jobs import JobDesk
+from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
@@ -85,6 +87,8 @@ class App:
     erase: EraseContact
     remove_old_files: RemoveOldFiles
     rotate_master_key: Rotation
+    fold_addresses: Callable[[], int]
+    """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
     projector: Projector
     seal_key: SealKey
@@ -197,6 +201,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
+        fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
         projector=Projector(url, ledger),
         seal_key=seal_key,
@@ -260,4 +265,5 @@ async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
             email_verifier=HttpEmailVerifier(verifier, settings.email_verifier_url, key),
             notifier=HttpNotifier(notifier, settings.notifier_url, key),
         )
-        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random)
+        known = KnownJobs(settings.work_ack_wait_s / 2)
+        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random, known=known)

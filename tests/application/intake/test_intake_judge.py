@@ -255,3 +255,58 @@ def test_whatever_follows_the_header_is_judged_or_refused(rest: str):
             answer = "judged"
             assert judgement.rows == judgement.accepted + judgement.rejected + judgement.duplicates > 0
     assert answer in {"judged", "no_rows", "quote_unclosed", "quote_misplaced"}
+
+
+def many(bad_first: int, good: int, bad_last: int = 0) -> str:
+    bad = GOOD.replace("89.00", "TBC")
+    return HEADER + bad * bad_first + goods(good) + bad * bad_last
+
+
+@pytest.mark.acceptance("1.13", part="judging stops where the budget cannot hold any more, and says at which row")
+def test_judging_stops_where_nothing_can_save_the_budget(tmp_path: Path):
+    found = judged(tmp_path, many(3_000, 17_000), budget=Budget(10))
+    assert (found.stopped_at_row, found.rows, found.rejected, found.accepted) == (2_001, 2_001, 2_001, 0)
+    assert found.rows_at_most == 20_000
+    assert Budget(10).broken(found.rejected, found.rows_at_most)
+    assert not Budget(10).broken(found.rejected - 1, found.rows_at_most)
+
+
+@pytest.mark.parametrize(
+    ("content", "percent"),
+    [(many(2_000, 18_000), 10), (many(0, 17_000, 3_000), 10), (many(900, 8_100), 5), (many(3_000, 17_000), 100)],
+    ids=["the budget holds", "hardly a row is spared", "a small file", "no budget"],
+)
+def test_judging_goes_to_the_end_where_stopping_spares_little_or_the_budget_may_hold(
+    tmp_path: Path, content: str, percent: int
+):
+    found = judged(tmp_path, content, budget=Budget(percent))
+    assert found.stopped_at_row == found.rows_at_most == 0
+    assert found == judged(tmp_path, content)
+
+
+@given(st.lists(st.booleans(), max_size=60), st.integers(0, 100), st.sampled_from(["\n", "\r\n", "\r"]))
+def test_stopping_early_never_changes_the_verdict(flags: list[bool], percent: int, newline: str):
+    lines = [HEADER.strip(), *(GOOD.strip().replace("SJ-1", f"SJ-{n}") for n, _ in enumerate(flags))]
+    rows = [line if n == 0 or flags[n - 1] else line.replace("89.00", "TBC") for n, line in enumerate(lines)]
+    budget = Budget(percent)
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dispatch.application.intake.judge.ROWS_SPARED_MIN", 1)
+        path = Path(folder) / "file.csv"
+        path.write_bytes(newline.join([*rows, ""]).encode())
+        if not flags:
+            return
+        stopped, whole = judge(path, SERVICE_JOB, budget=budget), judge(path, SERVICE_JOB)
+    assert budget.broken(stopped.rejected, stopped.rows) >= budget.broken(whole.rejected, whole.rows)
+    if stopped.stopped_at_row:
+        assert budget.broken(whole.rejected, whole.rows)
+        assert stopped.rows < whole.rows <= stopped.rows_at_most
+    else:
+        assert stopped == whole
+
+
+def test_the_accepted_rows_are_told_as_they_are_read_again(tmp_path: Path):
+    told: list[object] = []
+    content = HEADER + goods(5) + GOOD.replace("89.00", "TBC") + GOOD + goods(3, first=9)
+    judged(tmp_path, content, on_good=told.append)
+    assert told == list(good_rows(tmp_path / "file.csv", SERVICE_JOB))
+    assert len(told) == 8

@@ -130,6 +130,22 @@ def uuid_array(streams: Iterable[bytes]) -> "Array":
     return _array(UUID, len(elements), elements)
 
 
+def bigint_array(numbers: Sequence[int]) -> "Array":
+    """These numbers as one parameter."""
+    return _array(BIGINT, len(numbers), [_NUMBER(8, number) for number in numbers])
+
+
+def text_array(texts: Sequence[str]) -> "Array":
+    """These texts as one parameter. Raises ValueError for one with a zero byte."""
+    elements: list[bytes] = []
+    for text in texts:
+        data = text.encode()
+        if b"\0" in data:
+            raise ValueError(f"{text!r} contains a zero byte, which Postgres does not store in text")
+        elements += (_LENGTH(len(data)), data)
+    return _array(TEXT, len(texts), elements)
+
+
 class Array(bytes):
     """An array in binary form, ready to be sent."""
 

@@ -41,6 +41,9 @@ class MemoryLedger:
         with self._lock:
             return [self._append(append) for append in appends]
 
+    def prepare(self, new: Iterable[Append]) -> list[Append]:
+        return list(new)
+
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
         framed([marker])
         opened = list(new)

@@ -74,6 +74,9 @@ class PostgresLedger:
         """As `append`, for a caller on an event loop: it waits without a thread."""
         return await self._committer.submit_async(framed(appends)) if appends else []
 
+    def prepare(self, new: Iterable[Append]) -> list[Append]:
+        return list(new)
+
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
         opened = list(new)  # Whatever it takes to make them, nobody waits for it with the lock held.
         columns = arrays([framed([marker])])

@@ -24,6 +24,8 @@ GRANT SELECT ON public.alembic_version TO dispatch_app;
 GRANT SELECT, INSERT ON intake.natural_keys TO dispatch_app;
 GRANT USAGE ON SCHEMA privacy TO dispatch_app;  -- Nothing of it for readers.
 GRANT SELECT, INSERT, UPDATE ON privacy.master_keys, privacy.index_key, privacy.subject_keys TO dispatch_app;
+GRANT SELECT, INSERT, UPDATE ON privacy.key_blocks TO dispatch_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON privacy.address_runs TO dispatch_app;  -- UPDATE: to lock what is folded.
 GRANT SELECT, INSERT, DELETE ON privacy.addresses TO dispatch_app;
 GRANT USAGE, CREATE ON SCHEMA ops, intake, rebuild TO dispatch_app;
 """

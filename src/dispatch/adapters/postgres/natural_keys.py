@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.ledger.framing import bigint_array, register_arrays, text_array
 from dispatch.adapters.postgres.pool import transaction
 
 CLAIM = """
@@ -29,8 +30,9 @@ class PostgresNaturalKeys:
         self._pool = pool
 
     def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]]) -> set[int]:
-        numbers, keys = [row for row, _ in rows], [key for _, key in rows]
+        numbers, keys = bigint_array([row for row, _ in rows]), text_array([key for _, key in rows])
         with transaction(self._pool) as connection:
+            register_arrays(connection)
             claimed = connection.execute(CLAIM, (profile, batch_id, keys, numbers))
             if claimed.rowcount == len(rows):
                 return set()  # All of them were new.

@@ -1,7 +1,7 @@
 """AES-256-GCM (NIST SP 800-38D) over persons, and over the keys that encrypt them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -11,6 +11,7 @@ from dispatch.domain.person import Person
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+NONCES_AT_ONCE = 512
 FORMAT = b"\x01"
 """First byte of an encrypted person: what follows is a nonce and AES-256-GCM's output over the person's JSON."""
 
@@ -29,9 +30,18 @@ def new_key() -> bytes:
     return os.urandom(KEY_BYTES)
 
 
-def encrypt_person(key: bytes, subject: bytes, person: Person) -> Person:
-    """The same person, unreadable. `subject` is authenticated: moved to another subject, it does not decrypt."""
-    nonce = os.urandom(NONCE_BYTES)
+def nonces() -> Iterator[bytes]:
+    """Random nonces without end; the operating system is asked for many at once."""
+    while True:
+        chance = os.urandom(NONCE_BYTES * NONCES_AT_ONCE)
+        yield from (chance[at : at + NONCE_BYTES] for at in range(0, len(chance), NONCE_BYTES))
+
+
+def encrypt_person(key: bytes, subject: bytes, person: Person, nonce: bytes) -> Person:
+    """The same person, unreadable. `subject` is authenticated: moved to another subject, it does not decrypt.
+
+    A nonce must not come twice under one key: take it from `nonces`.
+    """
     return Person(encrypted=FORMAT + nonce + AESGCM(key).encrypt(nonce, _ENCODER.encode(person), _PERSON + subject))
 
 
@@ -45,11 +55,10 @@ def decrypt_person(key: bytes, subject: bytes, person: Person) -> Person:
 
 def wrap_all(key: bytes, secrets: Mapping[bytes, bytes]) -> list[bytes]:
     """`wrap` for many at once: the key is set up once, and chance is asked once."""
-    encrypt, chance = AESGCM(key).encrypt, os.urandom(NONCE_BYTES * len(secrets))
-    nonces = [chance[at : at + NONCE_BYTES] for at in range(0, len(chance), NONCE_BYTES)]
+    encrypt = AESGCM(key).encrypt
     return [
         nonce + encrypt(nonce, secret, _KEY + name)
-        for nonce, (name, secret) in zip(nonces, secrets.items(), strict=True)
+        for nonce, (name, secret) in zip(nonces(), secrets.items(), strict=False)
     ]
 
 

@@ -41,14 +41,19 @@ class Keyring:
             self.reload()
         return self._index_key
 
+    def master_key(self, id_of_key: bytes) -> bytes:
+        """The master key of this id. Raises KeyMissing, LedgerUnavailable."""
+        if id_of_key not in self._keys:
+            self.reload()
+        if id_of_key not in self._keys:
+            raise KeyMissing(f"the master key {id_of_key.hex()} is not here: put it back into {self._where}")
+        return self._keys[id_of_key]
+
     def unwrap(self, master_key: bytes, name: bytes, wrapped: bytes) -> bytes:
         """A key that was wrapped under this master key. Raises KeyMissing, PersonUnreadable."""
-        if master_key not in self._keys:
-            self.reload()
-        if master_key not in self._keys:
-            raise KeyMissing(f"the master key {master_key.hex()} is not here: put it back into {self._where}")
+        key = self.master_key(master_key)
         try:
-            return unwrap(self._keys[master_key], name, wrapped)
+            return unwrap(key, name, wrapped)
         except CiphertextInvalid as error:
             raise PersonUnreadable(f"a wrapped key was changed in the database: {error}") from error
 

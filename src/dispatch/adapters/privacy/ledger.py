@@ -19,6 +19,9 @@ class EncryptedLedger:
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         return self._ledger.append(self._vault.encrypt(appends))
 
+    def prepare(self, new: Iterable[Append]) -> list[Append]:
+        return self._vault.encrypt(list(new))
+
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
         first, *others = self._vault.encrypt([marker, *new])
         return self._ledger.append_bulk(first, others)

@@ -12,12 +12,16 @@ from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.cipher import new_key, wrap, wrap_all
+from dispatch.adapters.privacy.key_blocks import SLOTS, wrap_anew
 from dispatch.adapters.privacy.keyring import IN_USE, INDEX, INDEX_KEY, LOCK, REGISTER, Keyring
 from dispatch.adapters.privacy.master_keys import key_id
 
 KEYS_PER_STEP = 5_000
 RETIRE = "UPDATE privacy.master_keys SET retired_at = clock_timestamp() WHERE id <> %s AND retired_at IS NULL"
-COUNT = "SELECT count(*) FROM privacy.subject_keys WHERE master_key <> %s AND wrapped IS NOT NULL"
+COUNT = """
+SELECT (SELECT count(*) FROM privacy.subject_keys WHERE master_key <> %(new)s AND wrapped IS NOT NULL)
+     + 1024 * (SELECT count(*) FROM privacy.key_blocks WHERE master_key <> %(new)s)
+"""
 NEXT = """
 SELECT uuid_send(subject), master_key, wrapped FROM privacy.subject_keys
 WHERE subject > %s::uuid AND master_key <> %s AND wrapped IS NOT NULL ORDER BY subject LIMIT %s FOR UPDATE
@@ -26,6 +30,10 @@ REWRAP = """
 UPDATE privacy.subject_keys AS kept SET master_key = %b, wrapped = again.wrapped
 FROM unnest(%b::text[]::uuid[], %b::bytea[]) AS again (subject, wrapped) WHERE kept.subject = again.subject
 """
+NEXT_BLOCK = """
+SELECT block::text, master_key, nonce, keys FROM privacy.key_blocks WHERE master_key <> %s LIMIT 1 FOR UPDATE
+"""
+REWRAP_BLOCK = "UPDATE privacy.key_blocks SET master_key = %b, nonce = %b, keys = %b WHERE block = %b::text::uuid"
 REWRAP_INDEX = "UPDATE privacy.index_key SET master_key = %s, wrapped = %s"
 FIRST_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -48,11 +56,14 @@ class Rotation:
         new, key = self._put_in_use()
         done = 0
         with transaction(self._pool) as connection:
-            [(waiting,)] = connection.execute(COUNT, (new,)).fetchall()
+            [(waiting,)] = connection.execute(COUNT, {"new": new}).fetchall()
         after = FIRST_UUID
         while step := self._rewrap(new, key, after):
             after, count = step
             done += count
+            on_progress(done, max(waiting, done))
+        while self._rewrap_block(new, key):
+            done += SLOTS
             on_progress(done, max(waiting, done))
         if self._keyring.master_keys.from_file:
             self._keyring.master_keys.save({new: key})
@@ -80,6 +91,16 @@ class Rotation:
                 secret = self._keyring.unwrap(master_key, INDEX, wrapped)
                 connection.execute(REWRAP_INDEX, (new, wrap(key, INDEX, secret)))
         return new, key
+
+    def _rewrap_block(self, new: bytes, key: bytes) -> bool:
+        with transaction(self._pool) as connection:
+            row = connection.execute(NEXT_BLOCK, (new,)).fetchone()
+            if row is None:
+                return False
+            block, master_key, nonce, keys = row
+            old = self._keyring.master_key(bytes(master_key))
+            connection.execute(REWRAP_BLOCK, (new, *wrap_anew(old, bytes(nonce), key, bytes(keys)), block))
+        return True
 
     def _rewrap(self, new: bytes, key: bytes, after: str) -> tuple[str, int] | None:
         with transaction(self._pool) as connection:

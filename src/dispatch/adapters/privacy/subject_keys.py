@@ -1,16 +1,26 @@
-"""The keys of subjects, kept wrapped; a destroyed one leaves a row that says so."""
+"""The keys of subjects: in blocks where they came by the thousand, one by one else; each kept under a master key.
 
-import struct
+A destroyed key leaves a trace that says so. A subject has its key in one place only: whoever makes one looks first.
+"""
+
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from dispatch.adapters.ledger.copying import HEADER, TRAILER
 from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.privacy.address_runs import write_run
 from dispatch.adapters.privacy.cipher import new_keys, wrap_all
+from dispatch.adapters.privacy.key_blocks import (
+    Slot,
+    by_block,
+    destroy_slots,
+    find_slots,
+    make_blocks,
+    open_slots,
+)
 from dispatch.adapters.privacy.keyring import Keyring
 
 # A process that missed a rotation must not wrap under a key that is about to be thrown away.
@@ -23,41 +33,43 @@ ON CONFLICT DO NOTHING
 FIND = (
     "SELECT uuid_send(subject), master_key, wrapped FROM privacy.subject_keys WHERE subject = ANY(%b::text[]::uuid[])"
 )
+ANY_SINGLE = "SELECT EXISTS (SELECT FROM privacy.subject_keys WHERE subject BETWEEN %s::text::uuid AND %s::text::uuid)"
 REMEMBER = """
 INSERT INTO privacy.addresses (contact, subject)
 SELECT contact, subject FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[]) AS known (contact, subject)
 ORDER BY contact, subject
 ON CONFLICT DO NOTHING
 """
+DESTROY = (
+    "UPDATE privacy.subject_keys SET wrapped = NULL WHERE subject = ANY(%s::text[]::uuid[]) AND wrapped IS NOT NULL"
+)
+PER_BLOCK_MIN = 16
+"""Fewer subjects to a block than this are not an import's: a block for each would be mostly air."""
 
+Connection = psycopg.Connection[Any]
+Pairs = Iterable[tuple[bytes, bytes]]
+Stored = Slot | tuple[bytes, bytes | None]
+"""A slot of a block; or master key and wrapped key, None where it was destroyed."""
 
-COPY_KEYS = "COPY privacy.subject_keys (subject, master_key, wrapped) FROM STDIN (FORMAT BINARY)"
-COPY_ADDRESSES = "COPY privacy.addresses (contact, subject) FROM STDIN (FORMAT BINARY)"
-KEY_ROW = struct.Struct(">hi16si8si60s").pack
-ADDRESS_ROW = struct.Struct(">hi16si16s").pack
-
-_STORING = ThreadPoolExecutor(1, "store-keys")
-
-
-class SubjectKey(NamedTuple):
-    """A key as it is stored; `wrapped` is None where it was destroyed."""
-
-    master_key: bytes
-    wrapped: bytes | None
+_STORING = ThreadPoolExecutor(1, "store-addresses")
 
 
 class SubjectKeys:
-    """Makes, finds and remembers keys. Subjects are the 16 bytes of a job's id."""
+    """Makes, finds and destroys keys. Subjects are the 16 bytes of a job's id."""
 
-    def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]], keyring: Keyring) -> None:
+    def __init__(self, pool: ConnectionPool[Connection], keyring: Keyring) -> None:
         self._pool, self._keyring = pool, keyring
 
-    def find(self, subjects: Sequence[bytes]) -> dict[bytes, SubjectKey]:
-        """The keys that are stored for these subjects. Raises LedgerUnavailable."""
-        with transaction(self._pool) as connection:
-            return _find(connection, subjects)
+    def find(self, subjects: Sequence[bytes]) -> dict[bytes, bytes | None]:
+        """The keys of these subjects, as far as they have one; None where it was destroyed.
 
-    def ensure(self, subjects: Sequence[bytes], addresses: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes | None]:
+        Raises KeyMissing, PersonUnreadable, LedgerUnavailable.
+        """
+        with transaction(self._pool) as connection:
+            stored = _find(connection, subjects)
+        return self._opened(stored)
+
+    def ensure(self, subjects: Sequence[bytes], addresses: Pairs) -> dict[bytes, bytes | None]:
         """The key of each subject, made where there is none, durably; None where it was destroyed.
 
         `addresses` are pairs of contact and subject to be remembered, so that the subject can be found and erased.
@@ -68,66 +80,84 @@ class SubjectKeys:
             LedgerUnavailable: nothing is known to be stored, and asking again is safe.
         """
         master_id, master_key = self._keyring.in_use()
-        fresh = new_keys(subjects)
-        wrapped = wrap_all(master_key, fresh)
         with transaction(self._pool) as connection:
             rotated = connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None
             if not rotated:
-                offered = connection.execute(OFFER, (master_id, _texts(fresh), wrapped))
-                stored = {} if offered.rowcount == len(fresh) else _find(connection, list(fresh))
-                live = [pair for pair in addresses if pair[1] not in stored or stored[pair[1]].wrapped is not None]
+                stored = _find(connection, subjects)
+                fresh = new_keys([subject for subject in subjects if subject not in stored])
+                if fresh:
+                    offered = connection.execute(OFFER, (master_id, _texts(fresh), wrap_all(master_key, fresh)))
+                    if offered.rowcount < len(fresh):
+                        stored |= _find(connection, list(fresh))  # Another process was faster with some of them.
+                live = [pair for pair in addresses if not _is_destroyed(stored.get(pair[1]))]
                 if live:
                     connection.execute(REMEMBER, (_texts(c for c, _ in live), _texts(s for _, s in live)))
         if rotated:
             self._keyring.reload()
             return self.ensure(subjects, addresses)
-        return {subject: self._opened(subject, stored.get(subject), key) for subject, key in fresh.items()}
+        return fresh | self._opened(stored)
 
-    def create(
-        self, fresh: Mapping[bytes, bytes], addresses: Callable[[], Iterable[tuple[bytes, bytes]]]
-    ) -> Callable[[], bool]:
-        """Begin to store keys for subjects that are new, with their addresses, at the speed of COPY.
+    def reserve(
+        self, subjects: Sequence[bytes], addresses: Callable[[], Pairs]
+    ) -> tuple[dict[bytes, bytes | None], Callable[[], None]]:
+        """As `ensure` for the new subjects of an import, whose ids are neighbours: their keys come in blocks.
 
-        The answer waits for the end of it, and says whether it was done: not so where one of the subjects has a key,
-        or the master key was rotated. Then nothing was stored, and `ensure` finds out.
+        The second answer waits until the addresses are stored too; nothing may be recorded before that.
 
         Raises:
-            KeyMissing, LedgerUnavailable: as `ensure`; the second one when waiting.
+            KeyMissing, LedgerUnavailable: as `ensure`; the latter when waiting as well.
         """
-        master_id, master_key = self._keyring.in_use()
-        keys = [KEY_ROW(3, 16, s, 8, master_id, 60, w) for s, w in zip(fresh, wrap_all(master_key, fresh), strict=True)]
-        known = [ADDRESS_ROW(2, 16, contact, 16, subject) for contact, subject in set(addresses())]
-        known.sort()  # Two imports at once never wait for each other in a circle.
+        blocks = by_block(subjects)
+        if len(subjects) < PER_BLOCK_MIN * len(blocks):
+            return self.ensure(subjects, addresses()), lambda: None
+        master_id, _ = self._keyring.in_use()
+        with transaction(self._pool) as connection:
+            rotated = connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None
+            single = connection.execute(ANY_SINGLE, (min(subjects).hex(), max(subjects).hex())).fetchone() == (True,)
+            if not rotated and not single:
+                make_blocks(connection, master_id, blocks)
+                slots = find_slots(connection, subjects)
+        if rotated:
+            self._keyring.reload()
+            return self.reserve(subjects, addresses)
+        if single:  # An import that an earlier version began.
+            return self.ensure(subjects, addresses()), lambda: None
+        keys = self._opened(slots)
+        pairs = list(addresses())
 
-        def store() -> bool:
-            try:
-                with transaction(self._pool) as connection, connection.cursor() as cursor:
-                    if cursor.execute(STILL_IN_USE, (master_id,)).fetchone() is None:
-                        return False
-                    for statement, rows in ((COPY_KEYS, keys), (COPY_ADDRESSES, known)):
-                        with cursor.copy(statement) as copy:
-                            copy.write(b"".join((HEADER, *rows, TRAILER)))
-            except psycopg.errors.UniqueViolation:
-                return False
-            return True
+        def store() -> None:
+            with transaction(self._pool) as connection:
+                write_run(connection, (pair for pair in pairs if keys[pair[1]] is not None))
 
-        return _STORING.submit(store).result
+        return keys, _STORING.submit(store).result
 
-    def opened(self, found: Mapping[bytes, SubjectKey]) -> dict[bytes, bytes | None]:
-        """The keys themselves. Raises KeyMissing."""
-        return {subject: self._opened(subject, key, b"") for subject, key in found.items()}
+    def destroy(self, connection: Connection, subjects: Sequence[bytes]) -> None:
+        """Destroy the keys of these subjects, in the caller's transaction."""
+        connection.execute(DESTROY, (_texts(subjects),))
+        destroy_slots(connection, subjects)
 
-    def _opened(self, subject: bytes, stored: SubjectKey | None, fresh: bytes) -> bytes | None:
-        if stored is None:
-            return fresh
-        if stored.wrapped is None:
-            return None
-        return self._keyring.unwrap(stored.master_key, subject, stored.wrapped)
+    def _opened(self, stored: Mapping[bytes, Stored]) -> dict[bytes, bytes | None]:
+        slots = {subject: one for subject, one in stored.items() if isinstance(one, Slot)}
+        master_keys = {one.master_key: self._keyring.master_key(one.master_key) for one in slots.values()}
+        opened = open_slots(master_keys, slots)
+        for subject, one in stored.items():
+            if not isinstance(one, Slot):
+                opened[subject] = None if one[1] is None else self._keyring.unwrap(one[0], subject, one[1])
+        return opened
 
 
-def _find(connection: psycopg.Connection[Any], subjects: Sequence[bytes]) -> dict[bytes, SubjectKey]:
+def _find(connection: Connection, subjects: Sequence[bytes]) -> dict[bytes, Stored]:
     rows = connection.execute(FIND, (_texts(subjects),), binary=True)
-    return {bytes(subject): SubjectKey(bytes(master_key), wrapped) for subject, master_key, wrapped in rows}
+    found: dict[bytes, Stored] = {bytes(subject): (bytes(master), wrapped) for subject, master, wrapped in rows}
+    if missing := [subject for subject in subjects if subject not in found]:
+        found |= find_slots(connection, missing)
+    return found
+
+
+def _is_destroyed(one: Stored | None) -> bool:
+    if isinstance(one, Slot):
+        return one.is_destroyed
+    return one is not None and one[1] is None
 
 
 def _texts(subjects: Iterable[bytes]) -> list[str]:

@@ -11,8 +11,9 @@ from psycopg_pool import ConnectionPool
 from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
-from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_key
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, new_keys
+from dispatch.adapters.privacy.address_runs import AddressRuns
+from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
@@ -22,13 +23,10 @@ from dispatch.domain.job.events import JobOpened, StageCompleted
 from dispatch.domain.person import Person
 
 JOBS_OF = "SELECT subject::text FROM privacy.addresses WHERE contact = %s::text::uuid ORDER BY subject"
-DESTROY = (
-    "UPDATE privacy.subject_keys SET wrapped = NULL WHERE subject = ANY(%s::text[]::uuid[]) AND wrapped IS NOT NULL"
-)
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
 NEW_FROM = 50
-"""So many new persons at once are an import: their keys go by COPY."""
+"""So many new persons at once are an import: their keys come in blocks."""
 
 
 class PostgresPersonVault:
@@ -36,7 +34,7 @@ class PostgresPersonVault:
 
     def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]], keyring: Keyring) -> None:
         self._pool, self._keyring = pool, keyring
-        self._keys = SubjectKeys(pool, keyring)
+        self._keys, self._runs = SubjectKeys(pool, keyring), AddressRuns(pool)
 
     def encrypt(self, appends: Sequence[Append]) -> list[Append]:
         """The same appends with every person in them encrypted; a person who was erased is left out.
@@ -49,31 +47,29 @@ class PostgresPersonVault:
         if not holding:
             return list(appends)
         persons = {uuid_bytes(append.stream): known for append, known in holding}
-        index_key = self._keyring.index_key()
+        contact_key = contact_keys(self._keyring.index_key())
 
         def pairs() -> list[tuple[bytes, bytes]]:
             return [
-                (contact_key(index_key, kind, value), subject)
+                (contact_key(kind, value), subject)
                 for subject, known in persons.items()
                 for person in known
                 for kind, value in addresses_of(person)
             ]
 
         if len(persons) >= NEW_FROM and all(append.version == 0 for append, _ in holding):
-            fresh = new_keys(list(persons))
-            created = self._keys.create(fresh, pairs)
-            encrypted = [_encrypted(append, fresh) for append in appends]  # While Postgres stores the keys.
-            if created():
-                return encrypted
-        keys = self._keys.ensure(list(persons), pairs())
-        return [_encrypted(append, keys) for append in appends]
+            keys, stored = self._keys.reserve(list(persons), pairs)
+            encrypted = _encrypted(appends, keys)  # While Postgres stores the addresses.
+            stored()
+            return encrypted
+        return _encrypted(appends, self._keys.ensure(list(persons), pairs()))
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:
         locked = {job_id: person for job_id, person in persons.items() if person.encrypted}
         if not locked:
             return dict(persons)
         subjects = {job_id: uuid_bytes(job_id) for job_id in locked}
-        keys = self._keys.opened(self._keys.find(list(subjects.values())))
+        keys = self._keys.find(list(subjects.values()))
         return {
             job_id: self._read(job_id, subjects[job_id], keys, person) if person.encrypted else person
             for job_id, person in persons.items()
@@ -83,6 +79,7 @@ class PostgresPersonVault:
         return contact_id(self._keyring.index_key(), address)
 
     def jobs_of(self, contact_id: str) -> list[str]:
+        self._runs.fold_all()
         with transaction(self._pool) as connection:
             return [str(UUID(subject)) for (subject,) in connection.execute(JOBS_OF, (contact_id,))]
 
@@ -92,7 +89,7 @@ class PostgresPersonVault:
             [(found, already, _)] = connection.execute(APPEND, arrays([framed([record])])).fetchall()
             if found is not None and already is None and found != record.version:
                 return False
-            connection.execute(DESTROY, (list(jobs),))
+            self._keys.destroy(connection, [uuid_bytes(job_id) for job_id in jobs])
             connection.execute(FORGET, (list(jobs),))
         return True
 
@@ -121,17 +118,23 @@ def _is_plain(person: Person) -> bool:
     return not person.encrypted and person != NOBODY
 
 
-def _encrypted(append: Append, keys: Mapping[bytes, bytes | None]) -> Append:
-    subject = uuid_bytes(append.stream)
-    if subject not in keys:
-        return append
-    key = keys[subject]
-    events: list[Event] = []
-    for event in append.events:
+def _encrypted(appends: Sequence[Append], keys: Mapping[bytes, bytes | None]) -> list[Append]:
+    chance = nonces()
+
+    def encrypted(event: Event, subject: bytes, key: bytes | None) -> Event:
         if isinstance(event, JobOpened) and _is_plain(event.person):
-            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else NOBODY))
-        elif isinstance(event, StageCompleted) and event.person is not None and _is_plain(event.person):
-            events.append(replace(event, person=encrypt_person(key, subject, event.person) if key else None))
+            person = encrypt_person(key, subject, event.person, next(chance)) if key else NOBODY
+            return replace(event, person=person)
+        if isinstance(event, StageCompleted) and event.person is not None and _is_plain(event.person):
+            return replace(event, person=encrypt_person(key, subject, event.person, next(chance)) if key else None)
+        return event
+
+    done: list[Append] = []
+    for append in appends:
+        subject = uuid_bytes(append.stream)
+        if subject in keys:
+            events = [encrypted(event, subject, keys[subject]) for event in append.events]
+            done.append(Append(append.stream, append.version, events, append.cause))
         else:
-            events.append(event)
-    return Append(append.stream, append.version, events, append.cause)
+            done.append(append)
+    return done

@@ -6,6 +6,8 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 from dispatch.application.ports.files import FileStore
 
@@ -63,6 +65,10 @@ class FolderFileStore(FileStore):
         for path in self._folder.glob("??/??/*"):
             if _SHA256.fullmatch(path.name) and path.stat().st_mtime < moment.timestamp():
                 yield path.name
+
+    def scratch(self) -> BinaryIO:
+        """A private file without a name, on the disk of the uploads. Raises OSError."""
+        return cast("BinaryIO", TemporaryFile(dir=self._uploads))
 
     def discard(self, upload: Path) -> None:
         """Remove an upload that was refused or broke off. Raises ValueError for a path that is no upload."""

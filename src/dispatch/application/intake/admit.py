@@ -1,16 +1,20 @@
 """Judge a batch and admit its good rows: all rows are judged before anything is recorded, jobs follow in bulk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import cast
+from typing import NamedTuple, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
-from dispatch.application.intake.profiles import Profile, profile_named
+from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.row import GoodRow
+from dispatch.application.intake.spool import Spool
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.files import FileStore
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
@@ -23,12 +27,33 @@ from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.job.commands import OpenJob
 from dispatch.domain.job.decide import decider as job_decider
 from dispatch.domain.job.state import Job
+from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
 _NEW_JOB = Job()
+
+
+class _Chunk(NamedTuple):
+    """Rows that are ready to be recorded; `taken` are those whose natural key an earlier batch had brought."""
+
+    cause: Cause
+    row_through: int
+    rows: list[int]
+    jobs: list[Append]
+    taken: list[int]
+
+    def behind(self, row: int) -> "_Chunk | None":
+        """What is left of it behind this row."""
+        if self.row_through <= row:
+            return None
+        if row < min(self.rows[:1] + self.taken[:1]):
+            return self
+        new = [(number, job) for number, job in zip(self.rows, self.jobs, strict=True) if number > row]
+        rows, jobs = [number for number, _ in new], [job for _, job in new]
+        return _Chunk(self.cause, self.row_through, rows, jobs, [number for number in self.taken if number > row])
 
 
 @dataclass(frozen=True)
@@ -49,20 +74,28 @@ class AdmitBatch:
             FileNotFoundError: the received file is gone from the store.
         """
         batch = self._load(batch_id)[0]
-        if batch.status is BatchStatus.UPLOADED:
-            self._judge(batch_id, batch, on_progress)
-            batch = self._load(batch_id)[0]
-        if batch.status is BatchStatus.ADMITTING:
-            self._admit(batch_id)
-            batch = self._load(batch_id)[0]
+        with closing(Spool(self.files.scratch())) as spool:
+            judged_here = batch.status is BatchStatus.UPLOADED
+            if judged_here:
+                self._judge(batch_id, batch, on_progress, spool)
+                batch = self._load(batch_id)[0]
+            if batch.status is BatchStatus.ADMITTING:
+                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch))
+                batch = self._load(batch_id)[0]
         return batch.status
 
-    def _judge(self, batch_id: str, batch: Batch, on_progress: Progress | None) -> None:
+    def _judge(self, batch_id: str, batch: Batch, on_progress: Progress | None, spool: Spool) -> None:
         """Phase one. Nothing of the rows is recorded until all of them were judged."""
         started = perf_counter()
         command: Command
         try:
-            found = judge(self.files.path(batch.file_hash), profile_named(batch.profile), on_progress=on_progress)
+            found = judge(
+                self.files.path(batch.file_hash),
+                profile_named(batch.profile),
+                on_progress=on_progress,
+                on_good=spool.write,
+                budget=Budget(batch.error_threshold_percent),
+            )
         except FileRefused as refused:
             command = RejectBatch(batch_id=batch_id, at=self.clock(), code=refused.code, reason=str(refused))
         else:
@@ -76,60 +109,62 @@ class AdmitBatch:
                 errors=found.errors,
                 errors_by_code=found.errors_by_code,
                 parse_duration_ms=_ms_since(started),
+                stopped_at_row=found.stopped_at_row,
+                rows_at_most=found.rows_at_most,
             )
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
-    def _admit(self, batch_id: str) -> None:
-        """Phase two: chunk by chunk, each with its marker in one transaction."""
+    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]]) -> None:
+        """Phase two: chunk by chunk, each with its marker in one transaction; the next is prepared meanwhile."""
         started = perf_counter()
         batch, version = self._load(batch_id)
-        profile = profile_named(batch.profile)
-        rows = good_rows(self.files.path(batch.file_hash), profile, after_row=batch.row_through)
-        for chunk in _chunks(rows, self.rows_per_chunk):
-            while left := [row for row in chunk if row.row > batch.row_through]:
-                try:
-                    events = self._admit_chunk(batch_id, batch, version, profile, left)
-                except VersionConflict:
-                    found, version_found = self._load(batch_id)
-                    if version_found == version:
-                        raise  # Not the batch: one of its jobs exists, which no repetition mends.
-                    batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
-                    if batch.status is not BatchStatus.ADMITTING:
-                        return  # A person takes the import back.
-                else:
-                    batch, version = decider.fold(events, batch), version + len(events)
+        chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
+        with _ahead(self._prepare(batch_id, batch, chunk) for chunk in chunks) as prepared:
+            for chunk in prepared:
+                left = chunk.behind(batch.row_through)
+                while left:
+                    try:
+                        events = self._admit_chunk(batch_id, batch, version, left)
+                    except VersionConflict:
+                        found, version_found = self._load(batch_id)
+                        if version_found == version:
+                            raise  # Not the batch: one of its jobs exists, which no repetition mends.
+                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
+                        if batch.status is not BatchStatus.ADMITTING:
+                            return  # A person takes the import back.
+                        left = left.behind(batch.row_through)
+                    else:
+                        batch, version, left = decider.fold(events, batch), version + len(events), None
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
-    def _admit_chunk(
-        self, batch_id: str, batch: Batch, version: int, profile: Profile, chunk: list[GoodRow]
-    ) -> list[Event]:
-        taken = self.natural_keys.claim(profile.name, batch_id, [(row.row, row.natural_key) for row in chunk])
+    def _prepare(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Chunk:
+        """All that can be done about a chunk before it is recorded."""
+        taken = self.natural_keys.claim(batch.profile, batch_id, [(row.row, row.natural_key) for row in chunk])
         new = [row for row in chunk if row.row not in taken]
-        at = self.clock()
+        cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
+        jobs = self.ledger.prepare(self._open(batch_id, batch, new, cause))
+        return _Chunk(cause, chunk[-1].row, [row.row for row in new], jobs, sorted(taken))
+
+    def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: _Chunk) -> list[Event]:
         marker = AdmitChunk(
             batch_id=batch_id,
-            at=at,
+            at=self.clock(),
             chunk=batch.chunks + 1,
-            row_through=chunk[-1].row,
-            jobs=len(new),
-            duplicates=len(taken),
+            row_through=chunk.row_through,
+            jobs=len(chunk.jobs),
+            duplicates=len(chunk.taken),
         )
         events = decider.decide(marker, batch)
-        cause = self._cause(batch_id, "chunk", batch.resets, marker.row_through)
-        self.ledger.append_bulk(
-            Append(batch_id, version, events, cause), self._open(batch_id, batch, profile, new, cause)
-        )
+        self.ledger.append_bulk(Append(batch_id, version, events, chunk.cause), chunk.jobs)
         return events
 
-    def _open(
-        self, batch_id: str, batch: Batch, profile: Profile, rows: list[GoodRow], cause: Cause
-    ) -> Iterator[Append]:
+    def _open(self, batch_id: str, batch: Batch, rows: list[GoodRow], cause: Cause) -> Iterator[Append]:
         received_at = batch.received_at
         if received_at is None:
             raise ValueError(f"batch {batch_id} was never received")
-        job_id, at = identity.job_ids(batch_id, received_at), self.clock()
+        job_id, at, route = identity.job_ids(batch_id, received_at), self.clock(), profile_named(batch.profile).route
         for row in rows:
             command = OpenJob(
                 job_id=job_id(row.row),
@@ -139,12 +174,17 @@ class AdmitBatch:
                 reference=row.reference,
                 service=row.service,
                 price_pence=row.price_pence,
-                route=profile.route,
+                route=route,
                 person=row.person,
                 permission=row.permission,
                 details=row.details,
             )
             yield Append(command.job_id, 0, job_decider.decide(command, _NEW_JOB), cause)
+
+    def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
+        """The good rows of a batch that another process judged, or this one before a crash."""
+        profile = profile_named(batch.profile)
+        return good_rows(self.files.path(batch.file_hash), profile, after_row=after_row)
 
     def _load(self, batch_id: str) -> tuple[Batch, int]:
         history = self.ledger.load(batch_id)
@@ -157,6 +197,21 @@ class AdmitBatch:
 def _chunks(rows: Iterator[GoodRow], size: int) -> Iterator[list[GoodRow]]:
     while chunk := list(islice(rows, size)):
         yield chunk
+
+
+@contextmanager
+def _ahead(chunks: Iterator[_Chunk]) -> Iterator[Iterator[_Chunk]]:
+    """The same chunks, each made by a thread while the one before is recorded."""
+    with ThreadPoolExecutor(1, "prepare-chunk") as thread:
+        coming = thread.submit(next, chunks, None)
+
+        def taken() -> Iterator[_Chunk]:
+            nonlocal coming
+            while (chunk := coming.result()) is not None:
+                coming = thread.submit(next, chunks, None)
+                yield chunk
+
+        yield taken()
 
 
 def _ms_since(started: float) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 
 class FileStore(Protocol):
@@ -31,6 +31,10 @@ class FileStore(Protocol):
 
     def kept_before(self, moment: datetime) -> Iterator[str]:
         """The hashes of the files that were kept before this moment."""
+        ...
+
+    def scratch(self) -> BinaryIO:
+        """A private file without a name, to write and then read; it is gone when it is closed."""
         ...
 
     def discard(self, upload: Path) -> None:

@@ -89,6 +89,13 @@ class EventLedger(Protocol):
         """
         ...
 
+    def prepare(self, new: Iterable[Append]) -> list[Append]:
+        """What can be done about appends before `append_bulk`, such as encrypting them; several threads may ask.
+
+        Raises LedgerUnavailable: nothing is recorded yet.
+        """
+        ...
+
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
         """Record many new streams and one marker in one transaction, all or none; made for imports.
 

@@ -31,7 +31,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
-from dispatch.domain.job.state import Job, JobStatus, evolve
+from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
 
 
 class JobUnknown(DomainError):
@@ -241,7 +241,7 @@ def _known(command: JobCommand, job: Job) -> None:
 
 
 def _answers(job: Job, stage: str, attempt: int) -> bool:
-    return job.status in {JobStatus.RUNNING, JobStatus.WAITING} and job.stage == stage and job.attempt == attempt
+    return job.status in AT_A_STAGE and job.stage == stage and job.attempts + 1 == attempt
 
 
 decider: Decider[Command, Event, Job] = Decider(initial=Job, decide=decide, evolve=evolve)

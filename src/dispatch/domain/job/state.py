@@ -35,6 +35,8 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
+"""An attempt is to be made, now or when it is due."""
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED})
 
 

@@ -4,7 +4,6 @@ import asyncio
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
@@ -19,6 +18,7 @@ import uvloop
 from dispatch.adapters.nats.connection import connect
 from dispatch.adapters.nats.wakeups import Wakeups
 from dispatch.entrypoints.bootstrap import open_app
+from dispatch.entrypoints.interpreter import tune_interpreter
 from dispatch.entrypoints.logs import configure_logs
 from dispatch.entrypoints.roles import find_role
 from dispatch.entrypoints.roles.context import RoleContext
@@ -31,8 +31,6 @@ T = TypeVar("T")
 CANCEL_AGAIN_S = 0.2
 CLOSE_WITHIN_S = 3.0
 """Of the time of grace so much is left for closing connections."""
-SWITCH_INTERVAL_S = 5e-5
-"""With the default 5 ms a thread that waits for a socket waits for the encoder of another as well."""
 
 
 def run_process(
@@ -46,7 +44,7 @@ def run_process(
 
     Raises what stops a role.
     """
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tune_interpreter()
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
     last_resort = threading.Timer(settings.shutdown_grace_s, _cut_off, (settings.shutdown_grace_s,))
     last_resort.daemon = True

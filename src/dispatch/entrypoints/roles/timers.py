@@ -1,4 +1,7 @@
-"""The timers role: closes batches of which every job has ended, removes files that are too old. Two are harmless."""
+"""The timers role: closes batches of which every job has ended, files addresses, removes files that are too old.
+
+Two of them are harmless.
+"""
 
 import asyncio
 from time import monotonic
@@ -23,6 +26,8 @@ async def run(context: RoleContext) -> None:
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
+            while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():
+                pass
             if monotonic() >= files_at:
                 files_at = monotonic() + FILES_EVERY_S
                 removed = await asyncio.to_thread(context.app.remove_old_files)

@@ -1,0 +1,97 @@
+"""The next step of jobs that the worker has itself brought to where they stand: decide and append, 500 at a time."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import closing
+
+import psycopg
+
+from benchmarks import stock
+from benchmarks.append.tables import DESIGN, ISSUE, LEDGER_TABLE, ROW, copy_blocks, vacuum
+from benchmarks.contest import Contest, Contestant, Goal, Stopwatch, Timed
+from benchmarks.jobs import NOON, ROUTE, chunks, copy_data, copy_row, marker, new_stream, next_step, opened, under_way
+from benchmarks.jobs import stored_rows as rows_of
+from benchmarks.lab import Lab, count_rows, open_ledger
+from dispatch.application.known_jobs import KnownJobs
+from dispatch.application.ports.ledger import EventLedger
+from dispatch.application.stages.stage import PureStage, Task
+from dispatch.application.work import RunStage
+from dispatch.domain.job.commands import Done, Outcome
+from dispatch.domain.job.decide import decider
+
+BATCH_SIZE = 500
+BEFORE, HERE = ROUTE[3], ROUTE[4]
+
+
+def _found(task: Task) -> Outcome:
+    return Done({"source": "simulator"})
+
+
+def contest(lab: Lab, count: int) -> Contest:
+    """One more event on jobs of which this process has recorded the last one."""
+    jobs = opened(count)
+    job_ids = [job.job_id for job in jobs]
+
+    def fill_ledger(url: str) -> None:
+        with closing(open_ledger(url)) as ledger:
+            ledger.append_bulk(marker(1, count, count), (new_stream(under_way(job)) for job in jobs))
+        vacuum(url)
+
+    def fill_staged(url: str) -> None:
+        """The new rows themselves, numbered by batch, beside a table filled with the same jobs."""
+        stock.create_table(url)
+        states = [[*under_way(job), *_next(under_way(job), job.job_id, BEFORE)] for job in jobs]
+        copy_blocks(url, stock.TABLE, ROW, [copy_data(copy_row(row) for events in states for row in rows_of(events))])
+        vacuum(url)
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"CREATE TABLE staged AS SELECT 0 AS batch, {ROW} FROM {stock.TABLE} LIMIT 0")
+            with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types(["int4", "uuid", "int8", "text", "bytea"])
+                for number, events in enumerate(states):
+                    [row] = rows_of(_next(events, job_ids[number], HERE), after=5)
+                    copy.write_row((number // BATCH_SIZE, *row))
+            connection.execute("CREATE INDEX ON staged (batch)")
+            connection.execute("VACUUM ANALYZE staged")
+
+    def ours() -> Timed:
+        with lab.ledger(f"ledger with {count} jobs", fill_ledger) as (ledger, url):
+            known = KnownJobs(seconds=600, jobs_max=count)
+            asyncio.run(_run(ledger, known, BEFORE, job_ids))
+            with Stopwatch() as watch:
+                asyncio.run(_run(ledger, known, HERE, job_ids))
+            assert count_rows(url, LEDGER_TABLE) == 1 + 6 * count
+        return Timed(count, watch.seconds)
+
+    def in_sql() -> Timed:
+        insert = f"INSERT INTO {stock.TABLE} ({ROW}) SELECT {ROW} FROM staged WHERE batch = %s"
+        with lab.database(f"staged with {count} next steps", fill_staged) as url:
+            with psycopg.connect(url, autocommit=True) as connection, Stopwatch() as watch:
+                for batch in range(-(-count // BATCH_SIZE)):
+                    connection.execute(insert, (batch,), prepare=True)
+            assert count_rows(url, stock.TABLE) == 6 * count
+        return Timed(count, watch.seconds)
+
+    limit = "INSERT ... SELECT in 500s"
+    return Contest(
+        name="next steps of known jobs",
+        unit="transitions/s",
+        about=f"{count:,} jobs of which the worker recorded the fifth event get a sixth, {BATCH_SIZE} at a time.",
+        contestants=[
+            Contestant("dispatch, RunStage", "ours", ours, "decides a pure stage, checks versions, records the cause"),
+            Contestant(limit, "limit", in_sql, "the rows lie ready in a table: nothing loaded, decided or sent"),
+        ],
+        goals=[Goal(0.3, (limit,), ISSUE), Goal(0.33, (limit,), f"{DESIGN} P6")],
+    )
+
+
+def _next(events: Sequence, job_id: str, stage: str) -> list:
+    command = next_step(job_id, stage)
+    return decider.decide(command, decider.fold(events))
+
+
+async def _run(ledger: EventLedger, known: KnownJobs, stage: str, job_ids: Sequence[str]) -> None:
+    """One stage of a worker that knows no other, so that each job takes one step."""
+    stages = {stage: PureStage(name=stage, decide=_found)}
+    run = RunStage(ledger, stages, None, None, lambda: NOON, lambda: 0.5, known=known)  # type: ignore[arg-type]
+    for chunk in chunks(job_ids, BATCH_SIZE):
+        assert await run(stage, chunk) == len(chunk)
