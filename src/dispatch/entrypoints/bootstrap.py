@@ -27,6 +27,7 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
@@ -42,6 +43,8 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.smoke.end_to_end import open_end_to_end as open_end_to_end
+from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
@@ -60,6 +63,8 @@ from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.statistics import Statistics
+from dispatch.application.smoke import Case
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
@@ -80,6 +85,7 @@ class App:
     ledger: EncryptedLedger
     persons: PersonVault
     queries: Queries
+    statistics: Statistics
     receive: ReceiveFile
     admit: AdmitBatch
     take_in: TakeIn
@@ -201,6 +207,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         ledger=ledger,
         persons=persons,
         queries=queries,
+        statistics=PostgresStatistics(engine),
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
         admit=admit,
         take_in=TakeIn(ledger, admit, repair, undo),
@@ -230,6 +237,15 @@ def inspect_postgres(url: str) -> ServerFacts:
         return inspect_server(url)
     except psycopg.Error as error:
         raise NotRunning(next(iter(str(error).strip().splitlines()), type(error).__name__)) from error
+
+
+def smoke_schema(settings: Settings) -> list[Case]:
+    """The schema smoke test on the database of the settings. Raises NotRunning without one."""
+    if not settings.database_url:
+        raise NotRunning(
+            f"no system runs on {settings.data}: start one, or name your Postgres in DISPATCH_DATABASE_URL"
+        )
+    return run_schema_smoke(settings.database_url)
 
 
 def check_nats(url: str) -> NatsFacts:

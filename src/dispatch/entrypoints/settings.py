@@ -12,7 +12,7 @@ from dispatch.entrypoints.senders import read_senders
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
 SECRETS = frozenset({"provider_api_key", "master_key", "webhook_senders"})
-URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
+URLS = frozenset({"database_url", "database_owner_url", "nats_url", "api_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
     "workers": (1, 64),
@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address on which the API listens; 0.0.0.0 for all of the machine's."""
     http_port: int = 8080
     """Port of the API; 0 takes any free one."""
+    api_url: str = ""
+    """Base URL at which clients reach the API, for `dispatch smoke e2e`; empty: the address and port above."""
     contact_finder_url: str = ""
     """Base URL of the contact finder; empty: the simulator."""
     email_verifier_url: str = ""

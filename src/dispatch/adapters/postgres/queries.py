@@ -1,14 +1,12 @@
 """Read-model queries in SQLAlchemy Core; each list is bounded, each connection read-only at the database."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, text
 
+from dispatch.adapters.postgres.view_reader import ViewReader
 from dispatch.application.ports.queries import (
     BatchRow,
     EscalationRow,
@@ -18,7 +16,6 @@ from dispatch.application.ports.queries import (
     StageHealth,
     StageProgress,
     ViewPosition,
-    ViewsUnavailable,
 )
 from dispatch.domain.job.state import JobStatus
 
@@ -72,11 +69,11 @@ WHERE status IN ('uploaded', 'awaiting_approval', 'admitting') OR corrections_ju
 R = TypeVar("R")
 
 
-class PostgresQueries:
+class PostgresQueries(ViewReader):
     """Implements the port `Queries` on the views that the projector keeps."""
 
     def __init__(self, engine: Engine, stages: Sequence[str]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._order = {stage: place for place, stage in enumerate(stages)}
 
     def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
@@ -150,19 +147,6 @@ class PostgresQueries:
 
     def _place(self, stage: str) -> tuple[int, str]:
         return self._order.get(stage, len(self._order)), stage
-
-    def _rows(self, kind: type[R], statement: str, asked: Mapping[str, Any]) -> list[R]:
-        with self._connection() as connection:
-            found = connection.execute(text(statement), dict(asked)).mappings().all()
-        return [msgspec.convert(dict(row), kind) for row in found]
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except OperationalError as error:
-            raise ViewsUnavailable(type(error.orig).__name__) from error
 
 
 def _only(rows: Sequence[R]) -> R | None:

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import re
+from collections import Counter
 from pathlib import Path
 
 import msgspec
@@ -12,6 +13,8 @@ from dispatch.application.intake.refused import FileRefused, file_empty
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEADER_BYTES_MAX = 64 * 1024
+OTHER_DELIMITERS_MAX = 16
+"""So many of the most frequent characters are tried, to name the one that separates: a header may hold thousands."""
 BOM = b"\xef\xbb\xbf"
 _LIKE_DATA = re.compile(r"@|^[£(+]?[0-9][0-9,. ()/-]*$")
 
@@ -91,8 +94,11 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
 
 def _end_of_record(head: bytes, start: int) -> int | None:
     """Where the record that begins at `start` ends, a line break inside quotes not being an end."""
+    quotes, counted = 0, start
     for match in re.finditer(rb"\r\n|\n|\r(?!\Z)", head[start:]):
-        if head.count(b'"', start, start + match.start()) % 2 == 0:
+        quotes += head.count(b'"', counted, start + match.start())
+        counted = start + match.start()
+        if quotes % 2 == 0:
             return start + match.end()
         if match.start() > HEADER_BYTES_MAX:
             break
@@ -122,7 +128,8 @@ def _split(record: str, profile: Profile, where: str) -> tuple[str, list[str]]:
     best = max(DELIMITERS, key=known)
     cells = _cells(record, best)
     if known(best) < 2:
-        others = sorted({c for c in record if not c.isalnum() and c not in '_"\r\n'} - DELIMITERS.keys())
+        marks = Counter(c for c in record if not c.isalnum() and c not in '_"\r\n' and c not in DELIMITERS)
+        others = sorted(mark for mark, _ in marks.most_common(OTHER_DELIMITERS_MAX))
         found = max(others, key=known, default="")
         if found and known(found) > 1:
             raise FileRefused(
@@ -171,18 +178,21 @@ def find_positions(cells: list[str], profile: Profile, where: str) -> tuple[tupl
         raise FileRefused("header_missing", what, where, f"put a header first, such as {profile.header()}")
     if missing:
         raise FileRefused(
-            "columns_missing", f"required columns are missing: {', '.join(missing)}", where, _rename(missing, ignored)
+            "columns_missing",
+            f"required columns are missing: {', '.join(missing)}",
+            where,
+            _rename(missing, cells, taken),
         )
     return tuple(positions), ignored
 
 
-def _rename(missing: list[str], others: tuple[str, ...]) -> str:
-    """Which header was probably meant, for each missing column."""
-    by_key = {column_key(cell): cell for cell in others if cell}
+def _rename(missing: list[str], cells: list[str], taken: set[int]) -> str:
+    """Which column was probably meant, for each missing one: by its place, for a broken header may hold anything."""
+    by_key = {column_key(cell): place for place, cell in enumerate(cells, 1) if cell and place - 1 not in taken}
     hints = []
     for name in missing:
         close = difflib.get_close_matches(column_key(name), by_key, n=1)
-        hints.append(f"rename {by_key[close[0]]!r} to {name}" if close else f"add {name}")
+        hints.append(f"rename column {by_key[close[0]]} to {name}" if close else f"add {name}")
     return "; ".join(hints)
 
 

@@ -82,6 +82,7 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
     from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
     from dispatch.application.ports.privacy import KeyMissing
     from dispatch.application.ports.queries import ViewsUnavailable
+    from dispatch.application.smoke import NotSetUp
     from dispatch.domain.errors import DomainError
     from dispatch.entrypoints.settings import SettingsError
 
@@ -98,6 +99,9 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
         case KeyMissing():
             fix = "bring back the key from where you keep its copy; without it personal data cannot be read"
             return Problem("key_missing", str(error), "the keys of personal data", fix)
+        case NotSetUp():
+            fix = "mend that first; it says nothing of the rest of the installation"
+            return Problem("smoke_not_set_up", str(error), "before or behind the smoke test", fix)
         case ProfileUnknown():
             return Problem("profile_unknown", str(error.args[0]), "--profile", "choose one of the known profiles")
         case SettingsError():

@@ -9,9 +9,10 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import batches, jobs, repairs, webhook
+from dispatch.entrypoints.http import batches, jobs, repairs, statistics, webhook
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
+from dispatch.entrypoints.http.dashboard.operations import RecentOperations
 from dispatch.entrypoints.http.envelope import Envelope
 from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
@@ -38,6 +39,7 @@ ROUTES: list[Any] = [
     repairs.routes,
     jobs.routes,
     webhook.routes,
+    statistics.routes,
     livez,
     readyz,
     show_metrics,
@@ -45,7 +47,7 @@ ROUTES: list[Any] = [
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 
-GIVEN = ("app", "metrics", "health", "feed", "senders")
+GIVEN = ("app", "metrics", "health", "feed", "operations", "senders")
 """What handlers ask for by name."""
 
 
@@ -64,7 +66,9 @@ def create_http(
     """
     metrics = Metrics(app)
     feed = LiveFeed(app.queries, draining)
-    values = (app, metrics, Health(app, nats_check, draining), feed, read_senders(app.settings.webhook_senders))
+    operations = RecentOperations(app.statistics, app.settings.error_threshold_percent)
+    senders = read_senders(app.settings.webhook_senders)
+    values = (app, metrics, Health(app, nats_check, draining), feed, operations, senders)
     http = build(dict(zip(GIVEN, values, strict=True)))
     http.asgi_handler = Envelope(http.asgi_handler, metrics)
     return http
