@@ -32,7 +32,8 @@ def test_every_setting_has_its_variable_its_default_and_a_meaning():
 
 def test_every_variable_of_the_page_is_read(tmp_path: Path):
     page = (PAGES / "settings.md").read_text(encoding="utf-8")
-    values = dict.fromkeys(re.findall(r"^\| `(DISPATCH_\w+)`", page, re.MULTILINE), "7")
+    kinds = re.findall(r"^\| `(DISPATCH_\w+)` \| (\w+)", page, re.MULTILINE)
+    values = {variable: "true" if kind == "bool" else "7" for variable, kind in kinds}
     loaded = load_settings(values)
     assert set(loaded.sources.values()) == set(values)
 

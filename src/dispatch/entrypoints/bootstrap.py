@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 
@@ -42,6 +43,7 @@ from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
@@ -56,7 +58,11 @@ from dispatch.application.ports.queries import Queries
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.work import RunStage
+from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.settings import Settings
+
+PENCE = 100
+WHOLE_PERCENT = 100
 
 
 class NotRunning(Exception):
@@ -75,6 +81,8 @@ class App:
     receive: ReceiveFile
     admit: AdmitBatch
     desk: JobDesk
+    approval_desk: ApprovalDesk
+    escalate_approvals: EscalateApprovals
     close_batches: CloseBatches
     erase: EraseContact
     remove_old_files: RemoveOldFiles
@@ -184,8 +192,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
-        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
+        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now, desk=desk_rules(settings)),
         desk=JobDesk(ledger, utc_now),
+        approval_desk=ApprovalDesk(ledger, utc_now),
+        escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
@@ -198,6 +208,16 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         checks={"postgres": check_postgres, "migrations": check_migrations},
         _engine=engine,
         _pool=pool,
+    )
+
+
+def desk_rules(settings: Settings) -> DeskRules:
+    """When a batch waits for a person, by the settings."""
+    return DeskRules(
+        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
+        value_pence_max=settings.approval_value_pounds * PENCE or None,
+        answer_within=timedelta(minutes=settings.approval_minutes),
+        other_person=settings.approval_other_person,
     )
 
 

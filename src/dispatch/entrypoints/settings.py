@@ -21,6 +21,9 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
     "files_kept_days": (1, 36_500),
+    "approval_error_percent": (0, 100),
+    "approval_value_pounds": (0, 1e12),
+    "approval_minutes": (0.001, 1e6),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
@@ -62,6 +65,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """After so long without a sign of life a worker's chunk is given to another."""
     error_threshold_percent: int = 10
     """Error budget of a batch that names none."""
+    approval_error_percent: int = 100
+    """A larger share of refused rows, within the budget, makes a batch wait for a person's approval; 100: never."""
+    approval_value_pounds: int = 0
+    """A batch whose accepted rows are worth more than this waits for a person's approval; 0: never."""
+    approval_minutes: float = 30.0
+    """An approval that nobody gives for so long goes one level up; there are three levels."""
+    approval_other_person: bool = False
+    """Two-person rule: whoever brought a file may not approve it."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
     files_kept_days: int = 30

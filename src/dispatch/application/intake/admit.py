@@ -18,6 +18,7 @@ from dispatch.application.ports.natural_keys import NaturalKeys
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import AdmitChunk, Command, FinishAdmission, RecordJudgement, RejectBatch
 from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.desk import DeskRules
 from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.job.commands import OpenJob
@@ -28,6 +29,7 @@ ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
+NOBODY_IS_ASKED = DeskRules()
 _NEW_JOB = Job()
 
 
@@ -40,6 +42,7 @@ class AdmitBatch:
     natural_keys: NaturalKeys
     clock: Clock
     rows_per_chunk: int = ROWS_PER_CHUNK
+    desk: DeskRules = NOBODY_IS_ASKED
 
     def __call__(self, batch_id: str, on_progress: Progress | None = None) -> BatchStatus | None:
         """Take the batch as far as it can go; answers where it stands, None for a batch that does not exist.
@@ -76,6 +79,8 @@ class AdmitBatch:
                 errors=found.errors,
                 errors_by_code=found.errors_by_code,
                 parse_duration_ms=_ms_since(started),
+                value_pence=found.value_pence,
+                desk=self.desk,
             )
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))

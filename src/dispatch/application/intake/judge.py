@@ -34,6 +34,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int
     errors: tuple[RowError, ...]
     errors_by_code: dict[str, int]
+    value_pence: int = 0  # Of the accepted rows.
 
 
 def judge(
@@ -53,7 +54,8 @@ def judge(
     """
     layout = layout or read_layout(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), Records(path, layout)
-    row = accepted = rejected = duplicates = 0
+    row = accepted = rejected = duplicates = value_pence = 0
+    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     for row, line, cells in records:
@@ -68,6 +70,8 @@ def judge(
         else:
             if seen.add(read.natural_key(values)):
                 accepted += 1
+                if price_at is not None:
+                    value_pence += values[price_at] or 0
             else:
                 duplicates += 1
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
@@ -83,6 +87,7 @@ def judge(
         duplicates=duplicates,
         errors=tuple(errors),
         errors_by_code=dict(sorted(by_code.items())),
+        value_pence=value_pence,
     )
 
 

@@ -15,12 +15,13 @@ from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received
 from dispatch.application.intake.source import STDIN, open_source
 from dispatch.application.ports.queries import BatchRow
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.follow import BatchFollower
 from dispatch.entrypoints.cli.options import shared_options
-from dispatch.entrypoints.cli.outcome import outcome_of
+from dispatch.entrypoints.cli.outcome import EXIT_CODES, outcome_of, say_approval
 from dispatch.entrypoints.cli.output import notes, out, print_json
 from dispatch.entrypoints.cli.words import age
 
@@ -51,14 +52,21 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     help="Error budget: more refused rows than this reject the whole file (10).",
 )
 @click.option("--force", is_flag=True, help="Run a file again that was received before, as a batch of its own.")
+@click.option(
+    "--priority",
+    type=click.Choice([level.value for level in Priority]),
+    default=Priority.NORMAL.value,
+    show_default=True,
+    help="How urgent it is among the files that wait to be taken in.",
+)
 @click.option("--wait/--no-wait", default=False, show_default=True, help="Follow it to its end, or to a person.")
 @shared_options
 @click.pass_obj
-def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool, wait: bool) -> None:
+def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool, priority: str, wait: bool) -> None:
     """Take a CSV file in as a batch; FILE may be `-` for the standard input.
 
     The same content is the same batch: sending it again changes nothing, and says which batch was the first.
-    With --wait the exit code is 1 when the batch was rejected.
+    With --wait the exit code is 1 when the batch was rejected, and 3 when it waits for a person's approval.
 
     \b
     Examples:
@@ -66,6 +74,7 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
       dispatch batch upload jobs.csv --wait --threshold 5
       gunzip -c jobs.csv.gz | dispatch batch upload - --json
       dispatch batch upload jobs.csv --force
+      dispatch batch upload jobs.csv --priority urgent
     """
     kind = profile_named(profile)
     with open_source(file) as source, cli.open_app() as app:
@@ -82,6 +91,7 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
                 error_threshold_percent=app.settings.error_threshold_percent if threshold is None else threshold,
                 by=who(),
                 force=force,
+                priority=Priority(priority),
             )
         finally:
             receiving.discard()
@@ -95,8 +105,8 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
             _say_outcome(ended)
     if cli.as_json:
         print_json(answer)
-    if ended is not None and ended.status is BatchStatus.REJECTED:
-        raise Exit(1)
+    if ended is not None and ended.status in EXIT_CODES:
+        raise Exit(EXIT_CODES[ended.status])
 
 
 def _answer(app: "App", received: Received) -> Uploaded:
@@ -131,7 +141,9 @@ def _say_outcome(row: BatchRow) -> None:
     if row.escalated:
         waiting = "1 job waits" if row.escalated == 1 else f"{row.escalated:,} jobs wait"
         console.print(f"{waiting} for a person: dispatch escalation list", markup=False)
-    if row.status is not BatchStatus.REJECTED:
+    if row.status is BatchStatus.AWAITING_APPROVAL:
+        say_approval(console, row)
+    elif row.status is not BatchStatus.REJECTED:
         ended = f"{row.delivered:,} delivered, {row.blocked:,} blocked, {row.cancelled:,} cancelled"
         console.print(f"{row.status.value}: {ended}, after {age(row.received_at, row.closed_at)}", markup=False)
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 FIXES = {
     "batch_unknown": "list the batches with `dispatch batch list`",
+    "batch_not_awaiting_approval": "see where it stands with `dispatch batch show`; what waits: `dispatch batch desk`",
+    "approver_brought_it": "ask somebody else to look at it: `dispatch batch approve` as another user",
+    "batch_taken_in": "its rows are jobs already; `dispatch batch show` says how far they are",
     "job_unknown": "list the jobs with `dispatch job list`",
     "job_not_yet_opened": "ask for a later time; without --at it is shown as it is now",
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",

@@ -14,6 +14,8 @@ from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
 from dispatch.application.ports.queries import RowErrorRow
+from dispatch.domain.batch.desk import Priority
+from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
@@ -44,6 +46,7 @@ class UploadOperation(Operation):
                 "profile": Schema(type=OpenAPIType.STRING, description="Before the file."),
                 "error_threshold_percent": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=100),
                 "force": Schema(type=OpenAPIType.BOOLEAN),
+                "priority": Schema(type=OpenAPIType.STRING, enum=[priority.value for priority in Priority]),
             },
         )
         self.request_body = RequestBody(
@@ -68,10 +71,13 @@ async def upload_batch(
     profile: Annotated[str, QueryParameter(description="What kind of rows these are.")] = "service-job",
     error_threshold_percent: Threshold = None,
     force: Annotated[bool, QueryParameter(description="Import again what was received before.")] = False,
+    priority: Annotated[
+        Priority, QueryParameter(description="How urgent it is among those that wait.")
+    ] = Priority.NORMAL,
 ) -> Response[Accepted]:
     """Send a file. 202 when it is new; 200 with the first batch when the same content was received before."""
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
-    options = Options(profile=profile, error_threshold_percent=budget, force=force)
+    options = Options(profile=profile, error_threshold_percent=budget, force=force, priority=priority)
     received = await receive_upload(request, app.receive, options, ACTOR)
     location = f"/v1/batches/{received.batch_id}"
     first = await asyncio.to_thread(find_batch, app, received.batch_id) if received.duplicate else None
@@ -89,10 +95,14 @@ async def upload_batch(
 
 @get("/batches", operation_id="listBatches", sync_to_thread=True, responses=documented())
 def list_batches(
-    request: Request[Any, Any, Any], app: TheApp, limit: Limit = 50, cursor: Cursor = ""
+    request: Request[Any, Any, Any],
+    app: TheApp,
+    status: Annotated[BatchStatus | None, QueryParameter(description="Only batches that stand so.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
 ) -> Response[Page[BatchShown]]:
-    """Batches, newest first."""
-    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime))
+    """Batches, newest first; what waits for a person's approval with `status=awaiting_approval`."""
+    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime), status=status)
     items = [shown(row) for row in rows[:limit]]
     return paged(request, items, items[-1].received_at if len(rows) > limit else None)
 

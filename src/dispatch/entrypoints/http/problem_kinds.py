@@ -53,6 +53,14 @@ KINDS: dict[str, Kind] = {
     "batch_unknown": Kind(404, "There is no such batch"),
     "batch_not_judged": Kind(409, "The batch is not judged yet"),
     "batch_has_open_jobs": Kind(409, "The batch has open jobs"),
+    "batch_not_awaiting_approval": Kind(409, "The batch does not wait for approval"),
+    "approver_brought_it": Kind(403, "Whoever brought a file may not approve it"),
+    "batch_busy": Kind(409, "The batch is being taken in or taken back"),
+    "batch_whole": Kind(409, "No row of the batch is refused"),
+    "batch_has_jobs": Kind(409, "Rows of the batch are jobs already"),
+    "batch_taken_back": Kind(409, "The import was undone"),
+    "nothing_to_undo": Kind(409, "Nothing of the batch was admitted"),
+    "batch_taken_in": Kind(409, "The batch is taken in already"),
     "job_unknown": Kind(404, "There is no such job"),
     "job_not_yet_opened": Kind(404, "The job was not opened yet at that time"),
     "job_not_escalated": Kind(409, "The job is not escalated"),
@@ -65,6 +73,14 @@ KINDS: dict[str, Kind] = {
     "route_repeats_stage": Kind(422, "The route repeats a stage"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
+
+FIXES = {
+    "batch_not_awaiting_approval": "what waits is listed by GET /v1/batches?status=awaiting_approval",
+    "approver_brought_it": "let somebody else approve it, under another `by`",
+    "batch_taken_in": "its rows are jobs already: see GET /v1/jobs?batch_id=",
+    "reason_missing": "say why in `reason`, without personal data",
+}
+"""What to do about a rule that stands in the way, where the rule alone does not say it."""
 
 BY_STATUS = {
     400: "request_invalid",

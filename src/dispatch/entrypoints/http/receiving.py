@@ -19,6 +19,7 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
 
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
+from dispatch.domain.batch.desk import Priority
 from dispatch.entrypoints.http.problem import Refused
 
 FIELD_BYTES_MAX = 1_000
@@ -36,6 +37,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "service-job"
     error_threshold_percent: int = 10
     force: bool = False
+    priority: Priority = Priority.NORMAL
 
 
 async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, options: Options, by: str) -> Received:
@@ -110,6 +112,7 @@ class Arriving:
             error_threshold_percent=self.options.error_threshold_percent,
             by=by,
             force=self.options.force,
+            priority=self.options.priority,
         )
 
     async def discard(self) -> None:
@@ -179,6 +182,10 @@ def _with_field(arriving: Arriving, name: str, text: str) -> Options:
             if text.lower() not in _TRUE | _FALSE:
                 raise _field(name, "is neither true nor false", "use true or false")
             return msgspec.structs.replace(options, force=text.lower() in _TRUE)
+        case "priority" if text:
+            if text not in set(Priority):
+                raise _field(name, "is no priority", f"use one of {', '.join(Priority)}")
+            return msgspec.structs.replace(options, priority=Priority(text))
         case _:
             return options  # A button, or a field left empty.
 

@@ -1,4 +1,4 @@
-"""The timers role: closes batches of which every job has ended, removes files that are too old. Two are harmless."""
+"""The timers role: closes batches that have ended, escalates approvals, removes old files. Two are harmless."""
 
 import asyncio
 from time import monotonic
@@ -23,6 +23,8 @@ async def run(context: RoleContext) -> None:
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
+            for overdue in await asyncio.to_thread(context.app.escalate_approvals):
+                log.warning("approval.overdue", batch_id=overdue.batch_id, level=overdue.level, why=overdue.reason)
             if monotonic() >= files_at:
                 files_at = monotonic() + FILES_EVERY_S
                 removed = await asyncio.to_thread(context.app.remove_old_files)
