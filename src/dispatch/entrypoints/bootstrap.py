@@ -21,6 +21,7 @@ from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nat
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
+from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
@@ -49,6 +50,7 @@ from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.retention import RemoveOldFiles
+from dispatch.application.intake.turns import TakeTurns
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
@@ -88,6 +90,8 @@ class App:
     remove_old_files: RemoveOldFiles
     rotate_master_key: Rotation
     due: DueSheet
+    intake_sheet: PostgresIntakeSheet
+    take_turn: TakeTurns
     projector: Projector
     seal_key: SealKey
     sealer: Sealer
@@ -113,6 +117,7 @@ class App:
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
+        self.intake_sheet.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -170,6 +175,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
+    admit = AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now, desk=desk_rules(settings))
+    intake_sheet = PostgresIntakeSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -192,7 +199,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
-        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now, desk=desk_rules(settings)),
+        admit=admit,
         desk=JobDesk(ledger, utc_now),
         approval_desk=ApprovalDesk(ledger, utc_now),
         escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
@@ -201,6 +208,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
         due=DueSheet(pool),
+        intake_sheet=intake_sheet,
+        take_turn=TakeTurns(ledger, intake_sheet, admit, settings.intake_workers),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

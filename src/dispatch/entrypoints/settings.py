@@ -15,6 +15,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
     "workers": (1, 64),
     "worker_lanes": (1, 64),
+    "intake_workers": (1, 64),
     "provider_timeout_s": (0.01, 3600),
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
@@ -57,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Worker processes."""
     worker_lanes: int = 2
     """Chunks that a worker has in hand per queue at once."""
+    intake_workers: int = 2
+    """Processes in all that take batches in; one of them is kept free of judging large files."""
     provider_timeout_s: float = 10.0
     """A call of a provider that has not answered after so long is tried again."""
     provider_connections_max: int = 100

@@ -1,6 +1,6 @@
 """Judge a batch and admit its good rows: all rows are judged before anything is recorded, jobs follow in bulk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
@@ -44,8 +44,12 @@ class AdmitBatch:
     rows_per_chunk: int = ROWS_PER_CHUNK
     desk: DeskRules = NOBODY_IS_ASKED
 
-    def __call__(self, batch_id: str, on_progress: Progress | None = None) -> BatchStatus | None:
+    def __call__(
+        self, batch_id: str, on_progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False
+    ) -> BatchStatus | None:
         """Take the batch as far as it can go; answers where it stands, None for a batch that does not exist.
+
+        `until` is asked behind each recorded chunk and ends the admission there; the next call goes on.
 
         Raises:
             LedgerUnavailable, VersionConflict: nothing is lost; run it again.
@@ -56,7 +60,7 @@ class AdmitBatch:
             self._judge(batch_id, batch, on_progress)
             batch = self._load(batch_id)[0]
         if batch.status is BatchStatus.ADMITTING:
-            self._admit(batch_id)
+            self._admit(batch_id, until)
             batch = self._load(batch_id)[0]
         return batch.status
 
@@ -85,7 +89,7 @@ class AdmitBatch:
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
-    def _admit(self, batch_id: str) -> None:
+    def _admit(self, batch_id: str, until: Callable[[], bool]) -> None:
         """Phase two: chunk by chunk, each with its marker in one transaction."""
         started = perf_counter()
         batch, version = self._load(batch_id)
@@ -104,6 +108,8 @@ class AdmitBatch:
                         return  # A person takes the import back.
                 else:
                     batch, version = decider.fold(events, batch), version + len(events)
+            if until():
+                return
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
