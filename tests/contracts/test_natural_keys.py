@@ -54,6 +54,14 @@ def test_each_profile_has_its_own_keys(keys):
     assert keys.claim("other", new_id(), [(1, "A")]) == set()
 
 
+def test_what_is_known_can_be_asked_without_claiming_anything(keys):
+    keys.claim(PROFILE, new_id(), [(1, "A"), (2, "B")])
+    for _ in range(2):
+        assert keys.known(PROFILE, ["B", "C", "A", "C"]) == {"A", "B"}
+    assert keys.known("other", ["A"]) == keys.known(PROFILE, []) == set()
+    assert keys.claim(PROFILE, new_id(), [(1, "C")]) == set()
+
+
 def test_nothing_to_claim(keys):
     assert keys.claim(PROFILE, new_id(), []) == set()
 

@@ -18,3 +18,7 @@ class MemoryNaturalKeys:
                 for row, key in sorted(rows)
                 if self._owners.setdefault((profile, key), (batch_id, row)) != (batch_id, row)
             }
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        with self._lock:
+            return {key for key in keys if (profile, key) in self._owners}

@@ -48,6 +48,7 @@ from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.dry_run import DryRun
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.retention import RemoveOldFiles
 from dispatch.application.intake.turns import TakeTurns
@@ -61,7 +62,7 @@ from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
-from dispatch.entrypoints.settings import Settings
+from dispatch.entrypoints.settings import Settings, provider_prices
 
 PENCE = 100
 WHOLE_PERCENT = 100
@@ -81,6 +82,7 @@ class App:
     persons: PersonVault
     queries: Queries
     receive: ReceiveFile
+    dry_run: DryRun
     admit: AdmitBatch
     desk: JobDesk
     approval_desk: ApprovalDesk
@@ -160,6 +162,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
 
     Raises:
         NotRunning: no database is named, and no `dispatch up` runs on the data folder.
+        SettingsError: the prices of providers cannot be read.
     """
     url = settings.database_url
     if not url:
@@ -175,7 +178,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
-    admit = AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now, desk=desk_rules(settings))
+    natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
+    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
     intake_sheet = PostgresIntakeSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
@@ -199,6 +203,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
+        dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
         admit=admit,
         desk=JobDesk(ledger, utc_now),
         approval_desk=ApprovalDesk(ledger, utc_now),

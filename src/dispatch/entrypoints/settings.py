@@ -1,6 +1,7 @@
 """Every setting, in one frozen struct: units in the names, one reader of the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -54,6 +55,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL of the notifier; empty: the simulator."""
     provider_api_key: str = ""
     """Key that the providers ask for."""
+    provider_prices: str = ""
+    """Pence per call by stage, for dry runs, as in "enrich=2.5 verify=0.3 dispatch=4"; empty: no price set."""
     workers: int = 2
     """Worker processes."""
     worker_lanes: int = 2
@@ -128,6 +131,20 @@ def load_settings(
         if flag is not None:
             values[name], sources[name] = _value(name, flag, f"--{name.replace('_', '-')}"), "command line"
     return Loaded(Settings(**values), sources)
+
+
+def provider_prices(settings: Settings) -> dict[str, float]:
+    """Pence per call, by stage. Raises SettingsError."""
+    prices: dict[str, float] = {}
+    for part in re.split(r"[,\s]+", settings.provider_prices.strip()):
+        if not part:
+            continue
+        found = re.fullmatch(r"([a-z_]+)=(\d+(?:\.\d+)?)", part, re.ASCII)
+        if found is None:
+            where = f"{PREFIX}PROVIDER_PRICES"
+            raise SettingsError(f"{where}: {part!r} is not a stage and its pence per call, as in enrich=2.5")
+        prices[found[1]] = float(found[2])
+    return prices
 
 
 def read_runtime(data: Path) -> dict[str, Any]:

@@ -20,6 +20,9 @@ FROM unnest(%b::text[], %b::bigint[]) AS asked (natural_key, row_number)
 JOIN intake.natural_keys AS owned ON owned.profile = %s AND owned.natural_key = asked.natural_key
 WHERE (owned.batch_id, owned.row_number) <> (%s::uuid, asked.row_number)
 """
+KNOWN = """
+SELECT natural_key FROM intake.natural_keys WHERE profile = %s AND natural_key = ANY(%b::text[])
+"""
 
 
 class PostgresNaturalKeys:
@@ -36,3 +39,7 @@ class PostgresNaturalKeys:
                 return set()  # All of them were new.
             others = connection.execute(OWNED_BY_OTHERS, (keys, numbers, profile, batch_id))
             return {int(row) for (row,) in others}
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        with transaction(self._pool) as connection:
+            return {key for (key,) in connection.execute(KNOWN, (profile, list(keys)))}

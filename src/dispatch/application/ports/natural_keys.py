@@ -13,3 +13,7 @@ class NaturalKeys(Protocol):
         Claiming again for the same batch and row changes nothing: an interrupted import may repeat itself.
         """
         ...
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        """Which of these keys a row owns already. Nothing is claimed."""
+        ...

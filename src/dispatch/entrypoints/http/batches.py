@@ -13,6 +13,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Requ
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.ports.queries import RowErrorRow
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.state import BatchStatus
@@ -20,7 +21,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
-from dispatch.entrypoints.http.receiving import Options, receive_upload
+from dispatch.entrypoints.http.receiving import Options, forecast_upload, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
@@ -74,10 +75,16 @@ async def upload_batch(
     priority: Annotated[
         Priority, QueryParameter(description="How urgent it is among those that wait.")
     ] = Priority.NORMAL,
-) -> Response[Accepted]:
-    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before."""
+    dry_run: Annotated[bool, QueryParameter(description="Say what would happen, and write nothing.")] = False,
+) -> Response[Accepted | Forecast]:
+    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before.
+
+    With `dry_run` always 200, with what the file would come to.
+    """
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
     options = Options(profile=profile, error_threshold_percent=budget, force=force, priority=priority)
+    if dry_run:
+        return Response(await forecast_upload(request, app.receive, app.dry_run, options), status_code=200)
     received = await receive_upload(request, app.receive, options, ACTOR)
     location = f"/v1/batches/{received.batch_id}"
     first = await asyncio.to_thread(find_batch, app, received.batch_id) if received.duplicate else None

@@ -17,6 +17,8 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
     parse_options_header,
 )
 
+from dispatch.application.intake.dry_run import DryRun
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
 from dispatch.domain.batch.desk import Priority
@@ -49,26 +51,42 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
         LedgerUnavailable: nothing is known to be recorded; send the file again.
     """
     arriving = Arriving(receive, options)
-    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    length = _length(request)
     try:
-        match kind.lower():
-            case "multipart/form-data":
-                _check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
-                await _read_form(request, arriving, parameters.get("boundary", ""))
-            case "text/csv":
-                _check_charset(parameters.get("charset", "utf-8"))
-                _check_length(length, receive.file_bytes_max)
-                await arriving.begin(_name_in_headers(request))
-                async for chunk in _chunks(request):
-                    await arriving.write(chunk)
-            case _:
-                what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
-                fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
-                raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
+        await _arrive(request, arriving, receive.file_bytes_max)
         return await arriving.complete(by)
     finally:
         await arriving.discard()
+
+
+async def forecast_upload(
+    request: Request[Any, Any, Any], receive: ReceiveFile, dry_run: DryRun, options: Options
+) -> Forecast:
+    """What the file of a request would come to; nothing is written. Raises as `receive_upload`, ViewsUnavailable."""
+    arriving = Arriving(receive, options)
+    try:
+        await _arrive(request, arriving, receive.file_bytes_max)
+        return await arriving.forecast(dry_run)
+    finally:
+        await arriving.discard()
+
+
+async def _arrive(request: Request[Any, Any, Any], arriving: "Arriving", file_bytes_max: int) -> None:
+    kind, parameters = parse_options_header(request.headers.get("content-type", ""))
+    length = _length(request)
+    match kind.lower():
+        case "multipart/form-data":
+            _check_length(length, file_bytes_max + FORM_BYTES_MAX)
+            await _read_form(request, arriving, parameters.get("boundary", ""))
+        case "text/csv":
+            _check_charset(parameters.get("charset", "utf-8"))
+            _check_length(length, file_bytes_max)
+            await arriving.begin(_name_in_headers(request))
+            async for chunk in _chunks(request):
+                await arriving.write(chunk)
+        case _:
+            what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
+            fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
+            raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
 
 
 class Arriving:
@@ -100,13 +118,9 @@ class Arriving:
 
     async def complete(self, by: str) -> Received:
         """Its end. Raises as `ReceiveFile.complete`."""
-        if self._upload is None:
-            fix = "send the file in the field `file`, as in curl -F file=@jobs.csv"
-            raise Refused("file_field_missing", "the form holds no file", where="field file", fix=fix)
-        await self._flush()
         return await asyncio.to_thread(
             self._receive.complete,
-            self._upload,
+            await self._whole(),
             self._profile,
             self._name,
             error_threshold_percent=self.options.error_threshold_percent,
@@ -114,6 +128,23 @@ class Arriving:
             force=self.options.force,
             priority=self.options.priority,
         )
+
+    async def forecast(self, dry_run: DryRun) -> Forecast:
+        """Its end, in a dry run. Raises as `DryRun`."""
+        return await asyncio.to_thread(
+            dry_run,
+            await self._whole(),
+            self._profile,
+            error_threshold_percent=self.options.error_threshold_percent,
+            force=self.options.force,
+        )
+
+    async def _whole(self) -> Upload:
+        if self._upload is None:
+            fix = "send the file in the field `file`, as in curl -F file=@jobs.csv"
+            raise Refused("file_field_missing", "the form holds no file", where="field file", fix=fix)
+        await self._flush()
+        return self._upload
 
     async def discard(self) -> None:
         """Leave nothing behind; harmless after the end."""
