@@ -44,6 +44,7 @@ from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.alarms import Alarms
 from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
@@ -94,6 +95,7 @@ class App:
     due: DueSheet
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
+    alarms: Alarms
     projector: Projector
     seal_key: SealKey
     sealer: Sealer
@@ -215,6 +217,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, admit, settings.intake_workers),
+        alarms=Alarms(intake_sheet, queries, utc_now),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
@@ -12,6 +13,7 @@ from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
 from dispatch.application.ports.intake_sheet import FAILURES_MAX, STUCK_AFTER, BatchFacts, StuckBatch, Turn
+from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.domain.batch.desk import Priority
 
 LEASE = timedelta(seconds=5)
@@ -213,9 +215,12 @@ class PostgresIntakeSheet:
         return int(row[0]) if row else 1  # Another worker has it meanwhile.
 
     def stuck(self, *, after: timedelta = STUCK_AFTER) -> list[StuckBatch]:
-        with transaction(self._pool) as connection:
-            asked = {**_FIXED, "after": after}
-            rows = connection.cursor(row_factory=dict_row).execute(STUCK, asked).fetchall()
+        try:
+            with transaction(self._pool) as connection:
+                asked = {**_FIXED, "after": after}
+                rows = connection.cursor(row_factory=dict_row).execute(STUCK, asked).fetchall()
+        except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+            raise LedgerUnavailable("the sheet of intake is not prepared; a start of `dispatch up` does it") from error
         return [msgspec.convert(row, StuckBatch) for row in rows]
 
     def _execute(self, statement: str, asked: Mapping[str, Any]) -> tuple[Any, ...] | None:

@@ -72,9 +72,7 @@ async def upload_batch(
     profile: Annotated[str, QueryParameter(description="What kind of rows these are.")] = "service-job",
     error_threshold_percent: Threshold = None,
     force: Annotated[bool, QueryParameter(description="Import again what was received before.")] = False,
-    priority: Annotated[
-        Priority, QueryParameter(description="How urgent it is among those that wait.")
-    ] = Priority.NORMAL,
+    priority: Annotated[Priority | None, QueryParameter(description="How urgent it is; normal unless given.")] = None,
     dry_run: Annotated[bool, QueryParameter(description="Say what would happen, and write nothing.")] = False,
 ) -> Response[Accepted | Forecast]:
     """Send a file. 202 when it is new; 200 with the first batch when the same content was received before.
@@ -82,7 +80,9 @@ async def upload_batch(
     With `dry_run` always 200, with what the file would come to.
     """
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
-    options = Options(profile=profile, error_threshold_percent=budget, force=force, priority=priority)
+    options = Options(
+        profile=profile, error_threshold_percent=budget, force=force, priority=priority or Priority.NORMAL
+    )
     if dry_run:
         return Response(await forecast_upload(request, app.receive, app.dry_run, options), status_code=200)
     received = await receive_upload(request, app.receive, options, ACTOR)
