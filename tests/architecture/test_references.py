@@ -51,4 +51,4 @@ def test_every_command_is_in_the_page_with_its_exit_codes():
         "config",
         "doctor",
     }
-    assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage." in page
+    assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a person's approval is waited for." in page

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from end_to_end.running import environment
+from end_to_end.running import DISPATCH, environment
 from end_to_end.test_tutorial import CTRL_C, STAYS, Terminal, fits, steps
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(240)]
@@ -54,3 +54,13 @@ def test_the_page_shows_what_happens(tmp_path: Path):
         if first is not None:
             first.close()
     assert not (tmp_path / ".data" / "runtime.json").exists()
+
+
+def test_up_with_a_file_that_waits_says_what_to_do_and_ends_with_3(tmp_path: Path):
+    command = [*DISPATCH, "up", "--demo", "--once", "--port", "0", "--data", str(tmp_path / "data")]
+    environ = environment(approval_error_percent="1")
+    done = subprocess.run(command, env=environ, text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "Batch Waits for Approval. Error rate 4.0% is above the warning rate 1%." in done.stdout
+    assert "Let it in: dispatch batch approve " in done.stderr
+    assert "500 rows = 0 delivered" in done.stdout

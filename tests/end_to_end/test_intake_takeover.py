@@ -86,7 +86,9 @@ def admitted(app: App, *batch_ids: str, within_s: float = 90) -> None:
         )
 
 
-@pytest.mark.acceptance("1.56", part="kill -9 of an intake process: another one goes on within seconds, nothing twice")
+@pytest.mark.acceptance(
+    "1.56", part="kill -9 of an intake process: another one goes on within seconds, nothing twice, without JetStream"
+)
 def test_a_batch_whose_worker_was_killed_is_taken_over(app: App, start, tmp_path: Path):
     batch_id = receive(app, tmp_path, "large", LARGE)
     start("projector")
