@@ -40,6 +40,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     errors_by_code: dict[str, int]
     stopped_at_row: int = 0
     rows_at_most: int = 0
+    value_pence: int = 0  # Of the accepted rows.
 
 
 def judge(
@@ -65,7 +66,8 @@ def judge(
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
     make = good_row_maker(profile)
     rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
-    row = stopped_at_row = accepted = rejected = duplicates = 0
+    row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
+    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     for row, line, cells in overlay.over(records) if overlay else records:
@@ -85,6 +87,8 @@ def judge(
                 accepted += 1
                 if on_good:
                     on_good(make(row, key, values))
+                if price_at is not None:
+                    value_pence += values[price_at] or 0
             else:
                 duplicates += 1
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
@@ -104,6 +108,7 @@ def judge(
         errors_by_code=dict(sorted(by_code.items())),
         stopped_at_row=stopped_at_row,
         rows_at_most=rows_at_most if stopped_at_row else 0,
+        value_pence=value_pence,
     )
 
 

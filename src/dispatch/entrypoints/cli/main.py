@@ -58,8 +58,9 @@ class RootGroup(LazyGroup):
 def dispatch(ctx: click.Context) -> None:
     """An autonomous pipeline for fixed-price service jobs: every row accounted for, every message permitted.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage. With --json every answer is on stdout, a refusal too, as
-    {"error": {"code", "what", "where", "fix"}}; remarks and progress are on stderr.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a person's approval is waited for. With --json every
+    answer is on stdout, a refusal too, as {"error": {"code", "what", "where", "fix"}}; remarks and progress are on
+    stderr.
 
     \b
     Examples:

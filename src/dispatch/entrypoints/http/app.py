@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import batches, jobs, repairs, statistics, webhook
+from dispatch.entrypoints.http import approvals, batches, jobs, repairs, statistics, webhook
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.dashboard.operations import RecentOperations
@@ -37,6 +37,7 @@ def explain_problem(code: FromPath[str]) -> dict[str, Any]:
 ROUTES: list[Any] = [
     batches.routes,
     repairs.routes,
+    approvals.routes,
     jobs.routes,
     webhook.routes,
     statistics.routes,

@@ -14,13 +14,16 @@ from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, 
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.intake.receive import Received
 from dispatch.application.ports.queries import RowErrorRow
+from dispatch.domain.batch.desk import Priority
+from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
-from dispatch.entrypoints.http.receiving import WORKBOOK, Options, receive_upload
+from dispatch.entrypoints.http.receiving import WORKBOOK, Options, forecast_upload, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
@@ -55,6 +58,7 @@ class UploadOperation(Operation):
                 "profile": Schema(type=OpenAPIType.STRING, description="Before the file."),
                 "error_threshold_percent": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=100),
                 "force": Schema(type=OpenAPIType.BOOLEAN),
+                "priority": Schema(type=OpenAPIType.STRING, enum=[priority.value for priority in Priority]),
             },
         )
         self.request_body = RequestBody(
@@ -85,10 +89,19 @@ async def upload_batch(
     profile: Annotated[str, QueryParameter(description="What kind of rows these are.")] = "service-job",
     error_threshold_percent: Threshold = None,
     force: Annotated[bool, QueryParameter(description="Import again what was received before.")] = False,
-) -> Response[Accepted]:
-    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before."""
+    priority: Annotated[Priority | None, QueryParameter(description="How urgent it is; normal unless given.")] = None,
+    dry_run: Annotated[bool, QueryParameter(description="Say what would happen, and write nothing.")] = False,
+) -> Response[Accepted] | Response[Forecast]:
+    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before.
+
+    With `dry_run` always 200, with what the file would come to.
+    """
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
-    options = Options(profile=profile, error_threshold_percent=budget, force=force)
+    options = Options(
+        profile=profile, error_threshold_percent=budget, force=force, priority=priority or Priority.NORMAL
+    )
+    if dry_run:
+        return Response(await forecast_upload(request, app.receive, app.dry_run, options), status_code=200)
     received = await receive_upload(request, app.receive, options, ACTOR)
     return await asyncio.to_thread(accepted, app, received)
 
@@ -111,10 +124,14 @@ def accepted(app: App, received: Received) -> Response[Accepted]:
 
 @get("/batches", operation_id="listBatches", sync_to_thread=True, responses=documented())
 def list_batches(
-    request: Request[Any, Any, Any], app: TheApp, limit: Limit = 50, cursor: Cursor = ""
+    request: Request[Any, Any, Any],
+    app: TheApp,
+    status: Annotated[BatchStatus | None, QueryParameter(description="Only batches that stand so.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
 ) -> Response[Page[BatchShown]]:
-    """Batches, newest first."""
-    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime))
+    """Batches, newest first; what waits for a person's approval with `status=awaiting_approval`."""
+    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime), status=status)
     items = [shown(row) for row in rows[:limit]]
     return paged(request, items, items[-1].received_at if len(rows) > limit else None)
 

@@ -66,7 +66,7 @@ KINDS: dict[str, Kind] = {
     "batch_not_judged": Kind(409, "The batch is not judged yet"),
     "batch_has_open_jobs": Kind(409, "The batch has open jobs"),
     "batch_not_awaiting_approval": Kind(409, "The batch does not wait for approval"),
-    "approver_brought_it": Kind(409, "Whoever brought the file may not approve it"),
+    "approver_brought_it": Kind(403, "Whoever brought the file may not approve it"),
     "batch_taken_in": Kind(409, "The batch is taken in already"),
     "batch_busy": Kind(409, "The batch is being taken in or taken back"),
     "batch_whole": Kind(409, "No row of the batch is refused"),
@@ -86,6 +86,14 @@ KINDS: dict[str, Kind] = {
     "route_repeats_stage": Kind(422, "The route repeats a stage"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
+
+FIXES = {
+    "batch_not_awaiting_approval": "what waits is listed by GET /v1/batches?status=awaiting_approval",
+    "approver_brought_it": "let somebody else approve it, under another `by`",
+    "batch_taken_in": "its rows are jobs already: see GET /v1/jobs?batch_id=",
+    "reason_missing": "say why in `reason`, without personal data",
+}
+"""What to do about a rule that stands in the way, where the rule alone does not say it."""
 
 BY_STATUS = {
     400: "request_invalid",

@@ -18,8 +18,11 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
 )
 
 from dispatch.application.intake.correct import CorrectBatch, Corrected
+from dispatch.application.intake.dry_run import DryRun
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
+from dispatch.domain.batch.desk import Priority
 from dispatch.entrypoints.http.problem import Refused
 
 FIELD_BYTES_MAX = 1_000
@@ -45,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "service-job"
     error_threshold_percent: int = 10
     force: bool = False
+    priority: Priority = Priority.NORMAL
 
 
 async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, options: Options, by: str) -> Received:
@@ -57,9 +61,6 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
     """
     profile_named(options.profile)
 
-    def begin(options: Options) -> Upload:
-        return receive.begin(profile_named(options.profile))
-
     def complete(upload: Upload, name: str, options: Options) -> Received:
         return receive.complete(
             upload,
@@ -68,9 +69,31 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
             error_threshold_percent=options.error_threshold_percent,
             by=by,
             force=options.force,
+            priority=options.priority,
         )
 
-    return await _receive(request, Arriving(begin, complete, options), receive.file_bytes_max)
+    return await _receive(request, Arriving(_beginning(receive), complete, options), receive.file_bytes_max)
+
+
+async def forecast_upload(
+    request: Request[Any, Any, Any], receive: ReceiveFile, dry_run: DryRun, options: Options
+) -> Forecast:
+    """What the file of a request would come to; nothing is written. Raises as `receive_upload`, ViewsUnavailable."""
+    profile_named(options.profile)
+
+    def forecast(upload: Upload, _: str, options: Options) -> Forecast:
+        return dry_run(
+            upload,
+            profile_named(options.profile),
+            error_threshold_percent=options.error_threshold_percent,
+            force=options.force,
+        )
+
+    return await _receive(request, Arriving(_beginning(receive), forecast, options), receive.file_bytes_max)
+
+
+def _beginning(receive: ReceiveFile) -> Callable[[Options], Upload]:
+    return lambda options: receive.begin(profile_named(options.profile))
 
 
 async def receive_correction(
@@ -220,6 +243,10 @@ def _with_field(arriving: Arriving[Any], name: str, text: str) -> Options:
             if text.lower() not in _TRUE | _FALSE:
                 raise _field(name, "is neither true nor false", "use true or false")
             return msgspec.structs.replace(options, force=text.lower() in _TRUE)
+        case "priority" if text:
+            if text not in set(Priority):
+                raise _field(name, "is no priority", f"use one of {', '.join(Priority)}")
+            return msgspec.structs.replace(options, priority=Priority(text))
         case _:
             return options  # A button, or a field left empty.
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, RowErrorRow, StageHealth
+from dispatch.application.ports.queries import BatchRow, EscalationRow, JobRow, JobTotals, RowErrorRow, StageHealth
 from dispatch.application.ports.statistics import Period
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.money import pounds
 from dispatch.entrypoints.bootstrap import App
@@ -24,7 +25,8 @@ ERRORS_SHOWN = 5
 """Acceptance 1.30."""
 ERRORS_EXPANDED = 50
 ESCALATIONS_SHOWN = 100
-FRAGMENTS = ("pulse", "totals", "pipeline", "batches", "operations", "batch", "escalations")
+APPROVALS_SHOWN = 50
+FRAGMENTS = ("pulse", "totals", "pipeline", "batches", "operations", "batch", "approvals", "escalations")
 """Blocks of the template that the live stream sends; each is one element with the block's name as its id."""
 
 
@@ -51,6 +53,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[RowErrorRow]
     jobs: list[JobRow]
     jobs_after: str
+    approvals: list[BatchRow]
     escalations: list[EscalationRow]
 
     @property
@@ -84,6 +87,7 @@ def look(app: App, asked: Asked, operations: RecentOperations) -> Overview:
         errors=queries.row_errors(batch.batch_id, limit=ERRORS_EXPANDED) if batch and batch.rejected else [],
         jobs=jobs[:JOBS_SHOWN],
         jobs_after=jobs[JOBS_SHOWN - 1].job_id if len(jobs) > JOBS_SHOWN else "",
+        approvals=queries.approvals(limit=APPROVALS_SHOWN),
         escalations=queries.escalations(limit=ESCALATIONS_SHOWN),
     )
 
@@ -176,6 +180,7 @@ def _templates() -> jinja2.Environment:
     environment.globals["asset_url"] = asset_url
     environment.globals["job_states"] = [status.value for status in JobStatus]
     environment.globals["periods"] = [period.value for period in Period]
+    environment.globals["priorities"] = list(Priority)
     environment.globals["errors_shown"] = ERRORS_SHOWN
     environment.globals["ui"] = environment.get_template("macros.html").module  # Seen from single blocks as well.
     return environment

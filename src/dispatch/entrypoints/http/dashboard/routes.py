@@ -2,14 +2,15 @@
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
 
+import msgspec
 from litestar import MediaType, Request, get, post
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
-from litestar.params import FromPath, HeaderParameter, QueryParameter, SkipValidation
+from litestar.params import FromPath, HeaderParameter, QueryParameter, SkipValidation, URLEncodedBody
 from litestar.response import Redirect, ServerSentEvent, Stream
 
 from dispatch.application.ports.statistics import Period
@@ -103,6 +104,21 @@ async def resume(job_id: FromPath[UUID], app: TheApp, batch: BatchId = "") -> Re
     return Redirect(f"/{query}#escalations", status_code=303)
 
 
+class DecisionForm(msgspec.Struct, frozen=True):
+    """What the form beside a waiting batch sends."""
+
+    decision: Literal["approve", "reject"]
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
+@post("/batches/{batch_id:uuid}/decide", status_code=303)
+async def decide(batch_id: FromPath[UUID], app: TheApp, data: URLEncodedBody[DecisionForm]) -> Redirect:
+    """The buttons beside a batch that waits for approval."""
+    act = app.approval_desk.approve if data.decision == "approve" else app.approval_desk.reject
+    await asyncio.to_thread(act, str(batch_id), ACTOR, data.reason)
+    return Redirect(f"/?{urlencode({'batch': str(batch_id)})}", status_code=303)
+
+
 def _fragments(app: App, asked: Asked, operations: RecentOperations) -> dict[str, str]:
     return render_fragments(look(app, asked, operations))
 
@@ -119,4 +135,13 @@ def _asked(batch: str, status: str, after: str, by: Period) -> Asked:
         raise ValidationException(f"The address names a batch or a state that cannot be: {error}") from None
 
 
-HANDLERS: list[Any] = [show_page, stream_fragments, upload, download_errors, download_corrections, resume, show_asset]
+HANDLERS: list[Any] = [
+    show_page,
+    stream_fragments,
+    upload,
+    download_errors,
+    download_corrections,
+    resume,
+    decide,
+    show_asset,
+]
