@@ -56,6 +56,7 @@ from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.correct import CorrectBatch
 from dispatch.application.intake.correction_file import WriteCorrectionFile
 from dispatch.application.intake.dry_run import DryRun
+from dispatch.application.intake.profiles import SHELF
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.repair import RepairBatch
 from dispatch.application.intake.retention import RemoveOldFiles
@@ -192,6 +193,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
             f"no system runs on {settings.data}: start one with `dispatch up`, or name your Postgres in"
             " DISPATCH_DATABASE_URL"
         )
+    if settings.profiles_folder:
+        SHELF.add(Path(settings.profiles_folder))
     stages = find_stages()
     pool = ConnectionPool(url, min_size=0, max_size=8, open=True, name="operational")
     keyring = Keyring(pool, MasterKeys(settings.data / "master.key", settings.master_key))

@@ -85,6 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Two-person rule: whoever brought a file may not approve it."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    profiles_folder: str = ""
+    """A folder with profiles of your own, `NAME.VERSION.toml`, beside those that come with dispatch."""
     webhook_senders: str = ""
     """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
     files_kept_days: int = 30

@@ -99,7 +99,7 @@ class AdmitBatch:
         try:
             found = judge(
                 self.files.path(batch.file_hash),
-                profile_named(batch.profile),
+                profile_named(batch.profile, batch.profile_version),
                 overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
@@ -180,7 +180,11 @@ class AdmitBatch:
         received_at = batch.received_at
         if received_at is None:
             raise ValueError(f"batch {batch_id} was never received")
-        job_id, at, route = identity.job_ids(batch_id, received_at), self.clock(), profile_named(batch.profile).route
+        job_id, at, route = (
+            identity.job_ids(batch_id, received_at),
+            self.clock(),
+            profile_named(batch.profile, batch.profile_version).route,
+        )
         for row in rows:
             command = OpenJob(
                 job_id=job_id(row.row),
@@ -199,7 +203,7 @@ class AdmitBatch:
 
     def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
         """The good rows of a batch that another process judged, or this one before a crash."""
-        profile = profile_named(batch.profile)
+        profile = profile_named(batch.profile, batch.profile_version)
         overlay = overlay_of(self.files, batch)
         return good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
 

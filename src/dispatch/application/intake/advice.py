@@ -22,6 +22,8 @@ _EXPECTED = {
     Kind.POSTCODE: "a UK postcode, such as SW1A 1AA",
     Kind.YES_NO: "yes or no",
     Kind.LAWFUL_BASIS: f"one of {', '.join(Basis)}, or nothing",
+    Kind.WHOLE_NUMBER: "a whole number, such as 42 or 1,250",
+    Kind.WEBSITE: "a web address, such as www.example.com",
 }
 _FIX = {
     Kind.MONEY: "write pounds and pence in digits, with a point before the pence",
@@ -30,6 +32,8 @@ _FIX = {
     Kind.EMAIL: "correct the address, or leave the cell empty",
     Kind.POSTCODE: "check it against the customer's address; letters O and I are often zero and one",
     Kind.YES_NO: "write yes or no",
+    Kind.WHOLE_NUMBER: "write digits only",
+    Kind.WEBSITE: "write the address of the company's site, without blanks",
     Kind.LAWFUL_BASIS: "write the ground on which this person may be contacted; if there is none, leave the cell empty",
 }
 
@@ -53,6 +57,10 @@ def advice(column: Column, code: RowCode, text: str) -> tuple[str, str]:
         case RowCode.RANGE if column.kind is Kind.MONEY:
             least, most = pounds(column.pence_min), pounds(column.pence_max)
             return f"an amount from {least} to {most}", "correct the amount"
+        case RowCode.RANGE if column.kind is Kind.WHOLE_NUMBER:
+            return f"a whole number from {column.number_min:,} to {column.number_max:,}", "correct the number"
+        case RowCode.PATTERN:
+            return f"text of the form {column.pattern}", f"correct {column.name}"
         case RowCode.RANGE:
             return "a date from 1900 to 2100", "correct the year"
         case RowCode.CHOICE if column.kind is Kind.CHOICE:

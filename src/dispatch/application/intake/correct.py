@@ -71,7 +71,7 @@ class CorrectBatch:
         )
         rows, events = 0, decider.decide(command, batch)
         if events:
-            profile = profile_named(batch.profile)
+            profile = profile_named(batch.profile, batch.profile_version)
             original = layout_of(must_be_kept(self.files, batch_id, batch), profile)
             rows = len(read_correction(path, profile, original))
             self.files.keep(path, facts.sha256)

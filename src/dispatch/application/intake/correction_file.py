@@ -63,7 +63,7 @@ class WriteCorrectionFile:
         if batch.status is BatchStatus.UPLOADED:
             raise BatchNotJudged(batch_id)
         must_be_readable(batch_id, events)
-        profile, path = profile_named(batch.profile), must_be_kept(self.files, batch_id, batch)
+        profile, path = profile_named(batch.profile, batch.profile_version), must_be_kept(self.files, batch_id, batch)
         layout = layout_of(path, profile)
         overlay = read_overlay(self.files, batch.corrections[: batch.corrections_judged], profile, layout)
         return pieces(refused_rows(path, profile, layout, overlay, batch.repaired), profile, layout)

@@ -46,6 +46,13 @@ _POSTCODE = re.compile(
     r" ?([0-9][ABD-HJLNP-UW-Z]{2})",
     re.ASCII,
 )
+_NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15}", re.ASCII)
+# Labels of RFC 1123, 2.1; a path, a query and so on are let go.
+_LABEL_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_WEBSITE = re.compile(
+    rf"(?:https?://)?(?:www\.)?((?:{_LABEL_PATTERN}\.){{1,8}}(?:[a-z]{{2,63}}|xn--[a-z0-9-]{{1,59}}))\.?(?::[0-9]{{1,5}})?(?:[/?#]\S*)?",
+    re.ASCII,
+)
 _YES = frozenset({"yes", "y", "true", "t", "1", "x"})
 _NO = frozenset({"no", "n", "false", "f", "0"})
 
@@ -96,6 +103,7 @@ def reader_of(column: Column) -> Reader:
 
 def _text(column: Column) -> Reader:
     length_max, required = column.length_max, column.required
+    pattern = re.compile(column.pattern) if column.pattern else None
 
     def text_of(text: str) -> str:
         text = " ".join(text.split())  # A line break in an address, or a header smuggled into a name, is one space.
@@ -103,6 +111,8 @@ def _text(column: Column) -> Reader:
             raise ValueRefused(RowCode.TOO_LONG)
         if required and not text:
             raise ValueRefused(RowCode.MISSING)
+        if pattern and text and not pattern.fullmatch(text):
+            raise ValueRefused(RowCode.PATTERN)
         return text
 
     return text_of
@@ -216,6 +226,30 @@ def read_basis(text: str) -> Basis:
         raise ValueRefused(RowCode.CHOICE) from None
 
 
+def _whole_number(column: Column) -> Reader:
+    def number_of(text: str) -> int:
+        match = _NUMBER.fullmatch(text)
+        if match is None:
+            raise ValueRefused(RowCode.NUMBER)
+        number = int(text.replace(",", ""))
+        if not column.number_min <= number <= column.number_max:
+            raise ValueRefused(RowCode.RANGE)
+        return number
+
+    return number_of
+
+
+def read_website(text: str) -> str:
+    """The host of a web address in small letters, without `www.`: however it is written, a company has one.
+
+    Raises ValueRefused. No name server is asked.
+    """
+    match = _WEBSITE.fullmatch(text.strip().lower())
+    if match is None or len(match[1]) > _EMAIL_LENGTH_MAX:
+        raise ValueRefused(RowCode.WEBSITE)
+    return match[1]
+
+
 _READERS: dict[Kind, Callable[[Column], Reader]] = {
     Kind.TEXT: _text,
     Kind.MONEY: _money,
@@ -226,5 +260,13 @@ _READERS: dict[Kind, Callable[[Column], Reader]] = {
     Kind.CHOICE: _choice,
     Kind.YES_NO: lambda _: read_yes_no,
     Kind.LAWFUL_BASIS: lambda _: read_basis,
+    Kind.WHOLE_NUMBER: _whole_number,
+    Kind.WEBSITE: lambda _: read_website,
 }
-_EMPTY: dict[Kind, Any] = {Kind.MONEY: None, Kind.DATE: None, Kind.YES_NO: False, Kind.LAWFUL_BASIS: Basis.NONE}
+_EMPTY: dict[Kind, Any] = {
+    Kind.MONEY: None,
+    Kind.DATE: None,
+    Kind.YES_NO: False,
+    Kind.LAWFUL_BASIS: Basis.NONE,
+    Kind.WHOLE_NUMBER: None,
+}

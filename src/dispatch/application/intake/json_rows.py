@@ -43,6 +43,21 @@ def json_layout(profile: Profile) -> Layout:
     )
 
 
+def objects_of(path: Path) -> Iterator[dict[str, str]]:
+    """Rows as texts by the keys as they are written; what is no row of plain values is left out.
+
+    Raises FileRefused as `JsonRecords`.
+    """
+    nothing = Layout(delimiter="", header=(), positions=(), ignored=(), newline="\n", has_bom=False)
+    for _, text in JsonRecords(path, nothing).objects():
+        try:
+            found = _DECODE(text)
+        except (msgspec.MsgspecError, RecursionError):
+            continue
+        if isinstance(found, dict):
+            yield {key: _text(value) for key, value in found.items() if not isinstance(value, dict | list)}
+
+
 class JsonRecords:
     """Iterates over (data row from 1, line on which it begins from 1, cells).
 
@@ -60,10 +75,11 @@ class JsonRecords:
         self.bytes_read = 0
 
     def __iter__(self) -> Iterator[tuple[int, int, list[str]]]:
-        for row, (line, text) in enumerate(self._objects(), 1):
+        for row, (line, text) in enumerate(self.objects(), 1):
             yield row, line, self._cells(text)
 
-    def _objects(self) -> Iterator[tuple[int, bytes | msgspec.Raw]]:
+    def objects(self) -> Iterator[tuple[int, bytes | msgspec.Raw]]:
+        """What stands where a row is expected, with the line on which it begins."""
         with self._path.open("rb") as file:
             lines = ((number, text) for number, text in enumerate(_lines(file), 1) if text.strip())
             first = next(lines, (1, b""))

@@ -59,7 +59,7 @@ def overlay_of(files: FileStore, batch: Batch) -> Overlay | None:
     """Every correction of a batch of which nothing is admitted yet; None where there is none. Raises as above."""
     if not batch.corrections:
         return None
-    profile = profile_named(batch.profile)
+    profile = profile_named(batch.profile, batch.profile_version)
     layout = layout_of(files.path(batch.file_hash), profile)
     return read_overlay(files, batch.corrections, profile, layout)
 

@@ -54,7 +54,7 @@ class RepairBatch:
         batch, version = load_batch(self.ledger, batch_id)
         if not waits(batch) or batch.corrections_judged >= number:
             return  # Somebody was faster.
-        profile, path = profile_named(batch.profile), self.files.path(batch.file_hash)
+        profile, path = profile_named(batch.profile, batch.profile_version), self.files.path(batch.file_hash)
         layout = layout_of(path, profile)
         correction = read_correction(self.files.path(batch.corrections[number - 1]), profile, layout)
         earlier = read_overlay(self.files, batch.corrections[: number - 1], profile, layout)

@@ -1,6 +1,6 @@
 """One row: its cells to values, what is wrong with them, and the good row that they make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -68,12 +68,16 @@ class RowReader:
         self._width = len(layout.header)
         self._delimiter = DELIMITERS.get(layout.delimiter, "delimiter")
         self._key_at = profile.columns.index(profile.column(profile.natural_key))
+        self.groups = groups_of(profile)
 
     def __call__(self, cells: list[str]) -> list[Any]:
         """The values in the order of the profile's columns. Raises ValueRefused for the first bad one."""
         if len(cells) != self._width:
             raise ValueRefused(RowCode.CELLS)
-        return [read(text) for read, text in zip(self._readers, self._texts(cells), strict=True)]
+        values = [read(text) for read, text in zip(self._readers, self._texts(cells), strict=True)]
+        if any(lacks(values, group) for group in self.groups):
+            raise ValueRefused(RowCode.MISSING)
+        return values
 
     def natural_key(self, values: list[Any]) -> str:
         """The row's natural key, without regard to case."""
@@ -92,7 +96,10 @@ class RowReader:
                 read(text)
             except ValueRefused as refused:
                 refusals.append(Refusal(refused.code, column, text))
-        return refusals
+        texts = [text.strip() for text in self._texts(cells)]
+        return refusals + [
+            Refusal(RowCode.MISSING, self._columns[group[0]], "") for group in self.groups if lacks(texts, group)
+        ]
 
     def explain(self, refusal: Refusal, row: int, line: int) -> RowError:
         """The refusal in words, without any personal value."""
@@ -111,12 +118,26 @@ class RowReader:
         )
 
 
+def groups_of(profile: Profile) -> list[tuple[int, ...]]:
+    """The places of the columns of each group of which a row must fill one."""
+    place = {column.name: at for at, column in enumerate(profile.columns)}
+    return [tuple(place[name] for name in group) for group in profile.at_least_one_of]
+
+
+def lacks(values: Sequence[Any], group: tuple[int, ...]) -> bool:
+    """Is none of these places filled?"""
+    return not any(values[at] for at in group)
+
+
 def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]:
     """A function of row number, natural key and values (as `RowReader` reads them) to the good row."""
     own = _fields_under(profile, "")
     person = _fields_under(profile, "person.")
     permission = _fields_under(profile, "permission.")
     details = [(column.name, i) for i, column in enumerate(profile.columns) if column.to == "details"]
+    fixed_details = profile.details
+    fixed: dict[str, Any] = {"service": profile.fixed.service} if profile.fixed.service else {}
+    fixed |= {} if profile.fixed.price_pence is None else {"price_pence": profile.fixed.price_pence}
 
     def make(row: int, key: str, values: list[Any]) -> GoodRow:
         return GoodRow(
@@ -124,7 +145,8 @@ def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]
             natural_key=key,
             person=Person(**person(values)),
             permission=Permission(**permission(values)),
-            details={name: str(values[i]) for name, i in details if values[i]},
+            details=fixed_details | {name: str(values[i]) for name, i in details if values[i]},
+            **fixed,
             **own(values),
         )
 

@@ -29,7 +29,7 @@ def workbook_layout(path: Path, profile: Profile) -> Layout:
         FileRefused: `workbook_unreadable`, `workbook_too_large`, `file_empty`, and from the header `header_missing`,
             `columns_missing` or `columns_duplicated`.
     """
-    for line, cells in _rows(path):
+    for line, cells in sheet_rows(path):
         while cells and not cells[-1]:
             cells.pop()
         positions, ignored = find_positions(cells, profile, f"the header, row {line} of the sheet")
@@ -57,7 +57,7 @@ class WorkbookRecords:
 
     def __iter__(self) -> Iterator[tuple[int, int, list[str]]]:
         size, width = self._path.stat().st_size, 0
-        for row, (line, cells) in enumerate(_rows(self._path)):
+        for row, (line, cells) in enumerate(sheet_rows(self._path)):
             if row == 0:  # The header: what stands to the right of it belongs to no column.
                 while cells and not cells[-1]:
                     cells.pop()
@@ -67,7 +67,8 @@ class WorkbookRecords:
         self.bytes_read = size
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+def sheet_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Rows that are not blank, with their numbers in the sheet. Raises FileRefused as `WorkbookRecords`."""
     _check_size(path)
     try:
         with CalamineWorkbook.from_path(path) as workbook:

@@ -17,7 +17,7 @@ async def dispatch(task: Task, providers: Providers) -> Outcome:
         idempotency_key=task.idempotency_key,
         channel=channel,
         to=job.person.email if channel is Channel.EMAIL else job.person.phone,
-        template=TEMPLATE,
+        template=job.details.get("template", TEMPLATE),
         variables=_variables(job),
     )
     message_id = await providers.notifier.send(message)
@@ -32,12 +32,13 @@ def _channel(job: Job) -> Channel:
 
 def _variables(job: Job) -> dict[str, str]:
     offered = job.outputs.get("slots", {}).get("slots")
-    return {
+    company = job.details.get("company_name", "")
+    return ({"company": company} if company else {}) | {
         "name": job.person.name,
         "reference": job.reference,
         "job_number": str(job.outputs.get("promote", {}).get("job_number", "")),
         "service": job.service,
-        "price": pounds(job.price_pence),
+        "price": pounds(job.price_pence) if job.price_pence else "",
         "slots": ", ".join(offered) if isinstance(offered, list) else "",
     }
 

@@ -1,4 +1,4 @@
-"""Slots: the three arrival windows that the person is offered."""
+"""Slots: the three arrival windows that the person is offered, or the roles of a company that are to be filled."""
 
 from datetime import date, timedelta
 
@@ -7,10 +7,17 @@ from dispatch.domain.job.commands import Done, Outcome
 
 WINDOWS = ("08:00-10:00", "10:00-12:00", "13:00-15:00")
 SUNDAY = 6
+ROLES = "slot_roles"
 
 
 def slots(task: Task) -> Outcome:
-    """One window a day on three working days, from the preferred day on, never a Sunday and never today."""
+    """One window a day on three working days, from the preferred day on, never a Sunday and never today.
+
+    A job that names roles gets a slot for each, in their order (acceptance 2.10).
+    """
+    if roles := task.job.details.get(ROLES):
+        named = [f"{position} {role.strip()}" for position, role in enumerate(roles.split(","), 1)]
+        return Done({"slots": named, "slot_type": "executive"})
     earliest = task.at.date() + timedelta(days=1)
     day = max(_preferred(task) or earliest, earliest)
     offered: list[str] = []

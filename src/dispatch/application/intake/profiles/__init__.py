@@ -1,25 +1,28 @@
-"""What kinds of file can be taken in: one profile each."""
+"""What kinds of file can be taken in: one profile each, as data."""
 
 from dispatch.application.intake.profiles.profile import Column, Kind, Profile, column_key
-from dispatch.application.intake.profiles.service_job import SERVICE_JOB
+from dispatch.application.intake.profiles.reading import ProfileInvalid
+from dispatch.application.intake.profiles.shelf import SHIPPED, ProfileUnknown, Shelf
 
-PROFILES: dict[str, Profile] = {profile.name: profile for profile in (SERVICE_JOB,)}
-
-
-class ProfileUnknown(LookupError):
-    """No profile has this name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"there is no profile {name!r}; known: {', '.join(PROFILES)}")
-        self.name = name
+SHELF = Shelf(SHIPPED)
+"""The profiles of this process: those that come with dispatch, and those of the folder that the settings name."""
+SERVICE_JOB = SHELF.find("service-job")
 
 
-def profile_named(name: str) -> Profile:
-    """The profile of this name. Raises ProfileUnknown, which lists the known ones."""
-    try:
-        return PROFILES[name]
-    except KeyError:
-        raise ProfileUnknown(name) from None
+def profile_named(name: str, version: int | None = None) -> Profile:
+    """The profile of this name, the newest or this version. Raises ProfileUnknown, which lists the known ones."""
+    return SHELF.find(name, version)
 
 
-__all__ = ["PROFILES", "SERVICE_JOB", "Column", "Kind", "Profile", "ProfileUnknown", "column_key", "profile_named"]
+__all__ = [
+    "SERVICE_JOB",
+    "SHELF",
+    "Column",
+    "Kind",
+    "Profile",
+    "ProfileInvalid",
+    "ProfileUnknown",
+    "Shelf",
+    "column_key",
+    "profile_named",
+]
