@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.fields import ValueRefused
+from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
 from dispatch.application.intake.layout import Layout, read_layout
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import no_rows
-from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
+from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
 from dispatch.domain.rows import Budget, RowError
 
@@ -61,30 +61,30 @@ def judge(
     """
     layout = layout or read_layout(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), Records(path, layout)
-    make = good_row_maker(profile)
+    make = good_rows_maker(profile)
     rows_at_most = rows_at_most_of(path) if budget else 0
     row = stopped_at_row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for row, line, cells in records:
-        try:
-            values = read(cells)
-        except ValueRefused:
+    for judged in judged_chunks(records, profile, layout):
+        chunk = judged
+        for row, line, cells in judged.refused:
             rejected += 1
-            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
-                stopped_at_row = row
             for refusal in read.refusals(cells):
                 by_code[refusal.code.value] += 1
                 if by_code[refusal.code.value] <= errors_per_code_max:
                     errors.append(read.explain(refusal, row, line))
-        else:
-            key = read.natural_key(values)
-            if seen.add(key):
-                accepted += 1
-                if on_good:
-                    on_good(make(row, key, values))
-            else:
-                duplicates += 1
+            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
+                stopped_at_row = row
+                chunk = judged.through(row)
+                break
+        fresh = seen.add_all(chunk.keys)
+        accepted += sum(fresh)
+        duplicates += len(fresh) - sum(fresh)
+        if on_good:
+            for good in make(chunk.keep(fresh)):
+                on_good(good)
+        row = chunk.row_through
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
             on_progress(row, records.bytes_read)
         if stopped_at_row:
@@ -125,12 +125,8 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
         FileRefused: as `judge`, but for `no_rows`.
     """
     layout = layout or read_layout(path, profile)
-    read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in Records(path, layout):
-        try:
-            values = read(cells)
-        except ValueRefused:
-            continue
-        key = read.natural_key(values)
-        if seen.add(key) and row > after_row:
-            yield make(row, key, values)
+    seen, make = SeenKeys(), good_rows_maker(profile)
+    for chunk in judged_chunks(Records(path, layout), profile, layout):
+        fresh = chunk.keep(seen.add_all(chunk.keys))
+        if chunk.row_through > after_row:
+            yield from (row for row in make(fresh) if row.row > after_row)
