@@ -54,6 +54,28 @@ def test_each_profile_has_its_own_keys(keys):
     assert keys.claim("other", new_id(), [(1, "A")]) == set()
 
 
+@pytest.mark.acceptance("S.09", part="the keys of an undone import are free again, those of kept jobs are not")
+def test_an_import_that_is_taken_back_gives_up_its_keys_but_those_of_kept_rows(keys):
+    undone, other, next_one = new_id(), new_id(), new_id()
+    keys.claim(PROFILE, undone, [(1, "A"), (2, "B"), (3, "C")])
+    keys.claim(PROFILE, other, [(1, "D")])
+    for _ in range(2):
+        keys.release(undone, [2])
+    assert keys.claim(PROFILE, next_one, [(1, "A"), (2, "B"), (3, "C"), (4, "D")]) == {2, 4}
+
+
+def test_a_row_after_a_reset_is_not_the_row_before_it(keys):
+    batch = new_id()
+    keys.claim(PROFILE, batch, [(1, "A"), (2, "B")])
+    keys.release(batch, [2])
+    for _ in range(2):
+        assert keys.claim(PROFILE, batch, [(1, "A"), (2, "B")], resets=1) == {2}, "the kept job of row 2 owns it"
+    keys.release(batch, [])
+    assert keys.claim(PROFILE, batch, [(1, "A"), (2, "B")], resets=2) == {1}, "a late release is of its own time only"
+    keys.release(batch, [], resets=1)
+    assert keys.claim(PROFILE, batch, [(1, "A")], resets=2) == set()
+
+
 def test_nothing_to_claim(keys):
     assert keys.claim(PROFILE, new_id(), []) == set()
 

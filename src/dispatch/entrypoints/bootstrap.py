@@ -46,8 +46,13 @@ from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.correct import CorrectBatch
+from dispatch.application.intake.correction_file import WriteCorrectionFile
 from dispatch.application.intake.receive import ReceiveFile
+from dispatch.application.intake.repair import RepairBatch
 from dispatch.application.intake.retention import RemoveOldFiles
+from dispatch.application.intake.take_in import TakeIn
+from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
@@ -57,6 +62,7 @@ from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
+from dispatch.application.take_back import TakeBack
 from dispatch.application.work import RunStage
 from dispatch.entrypoints.settings import Settings
 
@@ -76,6 +82,10 @@ class App:
     queries: Queries
     receive: ReceiveFile
     admit: AdmitBatch
+    take_in: TakeIn
+    correct: CorrectBatch
+    write_correction_file: WriteCorrectionFile
+    take_back: TakeBack
     desk: JobDesk
     close_batches: CloseBatches
     erase: EraseContact
@@ -166,6 +176,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
+    natural_keys = PostgresNaturalKeys(pool)
+    admit = AdmitBatch(ledger, files, natural_keys, utc_now)
+    repair = RepairBatch(ledger, files, natural_keys, utc_now)
+    undo = UndoImport(ledger, natural_keys, utc_now)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -188,11 +202,15 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
-        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
+        admit=admit,
+        take_in=TakeIn(ledger, admit, repair, undo),
+        correct=CorrectBatch(ledger, files, utc_now, settings.file_bytes_max),
+        write_correction_file=WriteCorrectionFile(ledger, files),
+        take_back=TakeBack(ledger, files, utc_now),
         desk=JobDesk(ledger, utc_now),
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
-        remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
+        remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),

@@ -1,11 +1,15 @@
-"""The register of natural keys: who brought a job reference first."""
+"""The register of natural keys: who brought a job reference first.
 
-from collections.abc import Sequence
+A row number is stored with the batch's resets above its 32 bits: rows before a reset are not the rows after it.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.ledger.framing import bigint_array, register_arrays, text_array
 from dispatch.adapters.postgres.pool import transaction
+from dispatch.domain.identity import ROWS_MAX
 
 CLAIM = """
 INSERT INTO intake.natural_keys (profile, natural_key, batch_id, row_number)
@@ -21,6 +25,11 @@ FROM unnest(%b::text[], %b::bigint[]) AS asked (natural_key, row_number)
 JOIN intake.natural_keys AS owned ON owned.profile = %s AND owned.natural_key = asked.natural_key
 WHERE (owned.batch_id, owned.row_number) <> (%s::uuid, asked.row_number)
 """
+RELEASE = """
+DELETE FROM intake.natural_keys
+WHERE batch_id = %s::text::uuid AND row_number BETWEEN %s AND %s AND row_number <> ALL(%s::bigint[])
+"""
+_ROW_BITS = ROWS_MAX.bit_length()
 
 
 class PostgresNaturalKeys:
@@ -29,12 +38,20 @@ class PostgresNaturalKeys:
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
 
-    def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]]) -> set[int]:
-        numbers, keys = bigint_array([row for row, _ in rows]), text_array([key for _, key in rows])
+    def claim(self, profile: str, batch_id: str, rows: Sequence[tuple[int, str]], *, resets: int = 0) -> set[int]:
+        first = resets << _ROW_BITS
+        numbers, keys = bigint_array([first + row for row, _ in rows]), text_array([key for _, key in rows])
         with transaction(self._pool) as connection:
             register_arrays(connection)
             claimed = connection.execute(CLAIM, (profile, batch_id, keys, numbers))
             if claimed.rowcount == len(rows):
                 return set()  # All of them were new.
             others = connection.execute(OWNED_BY_OTHERS, (keys, numbers, profile, batch_id))
-            return {int(row) for (row,) in others}
+            return {int(row) - first for (row,) in others}
+
+    def release(self, batch_id: str, kept: Iterable[int], *, resets: int = 0) -> None:
+        """One pass over the table: it has no index by batch, which every import would have to pay for."""
+        first = resets << _ROW_BITS
+        with transaction(self._pool) as connection:
+            staying = [first + row for row in kept]
+            connection.execute(RELEASE, (batch_id, first, first + ROWS_MAX, staying))

@@ -64,6 +64,10 @@ CLOSABLE = """
 WHERE status = 'processing' AND jobs = delivered + blocked + cancelled AND corrections_judged >= corrections
 ORDER BY created_at LIMIT :limit
 """
+READING = """
+SELECT batch_id::text FROM intake.batches
+WHERE status IN ('uploaded', 'awaiting_approval', 'admitting') OR corrections_judged < corrections
+"""
 
 R = TypeVar("R")
 
@@ -131,6 +135,10 @@ class PostgresQueries:
 
     def closable_batches(self, limit: int = 100) -> list[BatchRow]:
         return self._rows(BatchRow, f"{BATCH} {CLOSABLE}", {"limit": limit})
+
+    def reading_batches(self) -> list[str]:
+        with self._connection() as connection:
+            return list(connection.execute(text(READING)).scalars())
 
     def _ids(self, where: str, beginning: str, limit: int) -> list[str]:
         """A range of the index: all ids from this beginning filled up with zeros to the same filled up with f."""

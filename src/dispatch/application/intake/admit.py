@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
+from dispatch.application.intake.overlay import overlay_of
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.row import GoodRow
@@ -92,6 +93,7 @@ class AdmitBatch:
             found = judge(
                 self.files.path(batch.file_hash),
                 profile_named(batch.profile),
+                overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
                 budget=Budget(batch.error_threshold_percent),
@@ -119,6 +121,8 @@ class AdmitBatch:
         """Phase two: chunk by chunk, each with its marker in one transaction; the next is prepared meanwhile."""
         started = perf_counter()
         batch, version = self._load(batch_id)
+        if batch.status is not BatchStatus.ADMITTING:
+            return  # A person takes the import back.
         chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
         with _ahead(self._prepare(batch_id, batch, chunk) for chunk in chunks) as prepared:
             for chunk in prepared:
@@ -130,9 +134,9 @@ class AdmitBatch:
                         found, version_found = self._load(batch_id)
                         if version_found == version:
                             raise  # Not the batch: one of its jobs exists, which no repetition mends.
-                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
-                        if batch.status is not BatchStatus.ADMITTING:
+                        if found.status is not BatchStatus.ADMITTING or found.resets != batch.resets:
                             return  # A person takes the import back.
+                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
                         left = left.behind(batch.row_through)
                     else:
                         batch, version, left = decider.fold(events, batch), version + len(events), None
@@ -141,7 +145,8 @@ class AdmitBatch:
 
     def _prepare(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Chunk:
         """All that can be done about a chunk before it is recorded."""
-        taken = self.natural_keys.claim(batch.profile, batch_id, [(row.row, row.natural_key) for row in chunk])
+        keys = [(row.row, row.natural_key) for row in chunk]
+        taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
         new = [row for row in chunk if row.row not in taken]
         cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
         jobs = self.ledger.prepare(self._open(batch_id, batch, new, cause))
@@ -184,7 +189,8 @@ class AdmitBatch:
     def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
         """The good rows of a batch that another process judged, or this one before a crash."""
         profile = profile_named(batch.profile)
-        return good_rows(self.files.path(batch.file_hash), profile, after_row=after_row)
+        overlay = overlay_of(self.files, batch)
+        return good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
 
     def _load(self, batch_id: str) -> tuple[Batch, int]:
         history = self.ledger.load(batch_id)

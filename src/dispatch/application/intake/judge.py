@@ -8,6 +8,7 @@ import msgspec
 
 from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
 from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import no_rows
@@ -46,12 +47,13 @@ def judge(
     profile: Profile,
     layout: Layout | None = None,
     *,
+    overlay: Overlay | None = None,
     on_progress: Progress | None = None,
     on_good: Callable[[GoodRow], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
 ) -> Judgement:
-    """Judge every row of an inspected file. The same file gets the same answer.
+    """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
     With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Each accepted row is
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
@@ -66,7 +68,8 @@ def judge(
     row = stopped_at_row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for judged in judged_chunks(records, profile, layout):
+    rows = overlay.over(records) if overlay else records
+    for judged in judged_chunks(rows, profile, layout):
         chunk = judged
         for row, line, cells in judged.refused:
             rejected += 1
@@ -116,7 +119,9 @@ def rows_at_most_of(path: Path) -> int:
     return max(breaks.values()) - (last in breaks)
 
 
-def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -125,8 +130,8 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
         FileRefused: as `judge`, but for `no_rows`.
     """
     layout = layout or read_layout(path, profile)
-    seen, make = SeenKeys(), good_rows_maker(profile)
-    for chunk in judged_chunks(Records(path, layout), profile, layout):
+    seen, make, records = SeenKeys(), good_rows_maker(profile), Records(path, layout)
+    for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
         fresh = chunk.keep(seen.add_all(chunk.keys))
         if chunk.row_through > after_row:
             yield from (row for row in make(fresh) if row.row > after_row)

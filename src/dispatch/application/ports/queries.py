@@ -207,3 +207,7 @@ class Queries(Protocol):
     def closable_batches(self, limit: int = 100) -> Sequence[BatchRow]:
         """Batches in processing of which every job has ended."""
         ...
+
+    def reading_batches(self) -> list[str]:
+        """The ids of batches that still read their files: not admitted yet, or with corrections that wait."""
+        ...

@@ -76,6 +76,8 @@ def _show_batch(console: Console, row: BatchRow) -> None:
         "intake": f"Parse Time {duration(row.parse_duration_ms / 1000)} | DB Time {duration(row.db_duration_ms / 1000)}"
         f" | Throughput {throughput:,.0f} rows/s",
     }
+    if row.corrections:
+        known["corrections"] = f"{row.corrections:,}, {row.corrections_judged:,} judged; {row.repaired:,} rows mended"
     if row.rejection_reason:
         known["rejected"] = f"{row.rejection_code}: {row.rejection_reason}"
     if row.closed_at is not None:

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 FIXES = {
     "batch_unknown": "list the batches with `dispatch batch list`",
+    "batch_not_judged": "wait until it is judged: `dispatch batch show`",
+    "batch_busy": "wait until it is taken in, or taken back: `dispatch batch show`",
+    "batch_whole": "nothing; every row of it is a job or a duplicate",
+    "batch_taken_back": "have it judged anew with `dispatch batch reset`, or upload a corrected file",
+    "batch_has_jobs": "take the import back first with `dispatch batch undo`; while it is judged or taken back, wait",
+    "batch_unreadable": "mend the file where it breaks, and upload it",
+    "nothing_to_undo": "see where it stands with `dispatch batch show`; `dispatch batch reset` has it judged anew",
     "job_unknown": "list the jobs with `dispatch job list`",
     "job_not_yet_opened": "ask for a later time; without --at it is shown as it is now",
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",

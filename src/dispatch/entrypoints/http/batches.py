@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -28,6 +29,13 @@ Threshold = Annotated[
     int | None,
     QueryParameter(ge=0, le=100, description="Error budget in whole per cent; without it the server's setting."),
 ]
+
+
+class Form(StrEnum):
+    """What the CSV file of refused rows is for: to be read, or to be corrected and sent back."""
+
+    REPORT = "report"
+    CORRECTIONS = "corrections"
 
 
 @dataclass
@@ -100,26 +108,35 @@ def list_batches(
 @get("/batches/{batch_id:uuid}", operation_id="getBatch", sync_to_thread=True, responses=documented(404))
 def show_batch(batch_id: FromPath[UUID], app: TheApp) -> BatchDetail:
     """One batch: what its intake came to, how long that took, and how its jobs pass through the stages."""
-    return detailed(_found(app, batch_id), app.queries.stage_progress(str(batch_id)))
+    return detailed(found_batch(app, batch_id), app.queries.stage_progress(str(batch_id)))
 
 
 @get(
     "/batches/{batch_id:uuid}/errors",
     operation_id="listBatchErrors",
     sync_to_thread=True,
-    responses=documented(404),
+    responses=documented(404, 409, 410),
 )
 def list_errors(
-    request: Request[Any, Any, Any], batch_id: FromPath[UUID], app: TheApp, limit: Limit = 50, cursor: Cursor = ""
+    request: Request[Any, Any, Any],
+    batch_id: FromPath[UUID],
+    app: TheApp,
+    form: Annotated[Form, QueryParameter(description="Of the CSV file: a report, or the rows to be corrected.")] = (
+        Form.REPORT
+    ),
+    limit: Limit = 50,
+    cursor: Cursor = "",
 ) -> Response[Page[RowErrorRow]] | Stream:
     """The refused values in the order of the rows; with `Accept: text/csv` all of them as one CSV file.
 
-    The file has the columns row_number, field, error_type, error_message and raw_value; of personal columns only the
-    shape of the value is shown.
+    The report has the columns row_number, field, error_type, error_message and raw_value; of personal columns only the
+    shape of the value is shown. The form `corrections` holds every refused row as it was sent, personal data and all,
+    and beside it what is wrong: correct it and send it to `/v1/batches/{batch_id}/corrections`.
     """
-    batch = _found(app, batch_id)
+    batch = found_batch(app, batch_id)
     if "text/csv" in request.headers.get("accept", ""):
-        return error_file(app, batch.batch_id)
+        is_report = form is Form.REPORT
+        return error_file(app, batch.batch_id) if is_report else correction_file(app, batch.batch_id)
     behind = decode_cursor(cursor, int) or 0
     items, more = whole_rows(app.queries, batch.batch_id, limit=limit, after_row=behind)
     return paged(request, items, items[-1].row if more else None)
@@ -142,7 +159,21 @@ def error_file(app: App, batch_id: str) -> Stream:
     )
 
 
-def _found(app: App, batch_id: UUID) -> BatchShown:
+def correction_file(app: App, batch_id: str) -> Stream:
+    """All refused rows of a batch as a download, in flat memory. Raises as `WriteCorrectionFile`."""
+    pieces = app.write_correction_file(batch_id)
+
+    async def contents() -> AsyncIterator[bytes]:
+        while piece := await asyncio.to_thread(next, pieces, None):
+            yield piece.content
+
+    name = f"corrections-{batch_id[:8]}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Stream(contents(), media_type="text/csv", headers=headers)
+
+
+def found_batch(app: App, batch_id: UUID) -> BatchShown:
+    """The batch. Raises Refused, `batch_unknown`."""
     row = find_batch(app, str(batch_id))
     if row is None:
         fix = "take an id from GET /v1/batches"

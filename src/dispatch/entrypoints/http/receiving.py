@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -17,6 +17,7 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
     parse_options_header,
 )
 
+from dispatch.application.intake.correct import CorrectBatch, Corrected
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
 from dispatch.entrypoints.http.problem import Refused
@@ -28,6 +29,8 @@ PARTS_MAX = 10
 NAME_CHARACTERS_MAX = 200
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
+
+R = TypeVar("R")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,17 +49,55 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
         FileRefused, ProfileUnknown, ThresholdOutOfRange: as `ReceiveFile`; nothing is recorded.
         LedgerUnavailable: nothing is known to be recorded; send the file again.
     """
-    arriving = Arriving(receive, options)
+    profile_named(options.profile)
+
+    def begin(options: Options) -> Upload:
+        return receive.begin(profile_named(options.profile))
+
+    def complete(upload: Upload, name: str, options: Options) -> Received:
+        return receive.complete(
+            upload,
+            profile_named(options.profile),
+            name,
+            error_threshold_percent=options.error_threshold_percent,
+            by=by,
+            force=options.force,
+        )
+
+    return await _receive(request, Arriving(begin, complete, options), receive.file_bytes_max)
+
+
+async def receive_correction(
+    request: Request[Any, Any, Any], correct: CorrectBatch, batch_id: str, by: str
+) -> Corrected:
+    """Receive the file of a request as corrected rows of this batch.
+
+    Raises:
+        Refused: the request is not an upload.
+        FileRefused, DomainError: as `CorrectBatch`; nothing is recorded.
+        LedgerUnavailable: nothing is known to be recorded; send the file again.
+    """
+
+    def begin(_: Options) -> Upload:
+        return correct.begin(batch_id)
+
+    def complete(upload: Upload, name: str, _: Options) -> Corrected:
+        return correct.complete(upload, batch_id, name, by=by)
+
+    return await _receive(request, Arriving(begin, complete, Options()), correct.file_bytes_max)
+
+
+async def _receive(request: Request[Any, Any, Any], arriving: "Arriving[R]", file_bytes_max: int) -> R:
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
     length = _length(request)
     try:
         match kind.lower():
             case "multipart/form-data":
-                _check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
+                _check_length(length, file_bytes_max + FORM_BYTES_MAX)
                 await _read_form(request, arriving, parameters.get("boundary", ""))
             case "text/csv":
                 _check_charset(parameters.get("charset", "utf-8"))
-                _check_length(length, receive.file_bytes_max)
+                _check_length(length, file_bytes_max)
                 await arriving.begin(_name_in_headers(request))
                 async for chunk in _chunks(request):
                     await arriving.write(chunk)
@@ -64,19 +105,20 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
                 fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
                 raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
-        return await arriving.complete(by)
+        return await arriving.complete()
     finally:
         await arriving.discard()
 
 
-class Arriving:
+class Arriving(Generic[R]):
     """An upload as seen from the event loop: every touch of the disk happens in a thread, a MiB at a time."""
 
-    def __init__(self, receive: ReceiveFile, options: Options) -> None:
+    def __init__(
+        self, begin: Callable[[Options], Upload], complete: Callable[[Upload, str, Options], R], options: Options
+    ) -> None:
         self.options = options
-        self._receive = receive
+        self._begin, self._complete = begin, complete
         self._upload: Upload | None = None
-        self._profile = profile_named(options.profile)
         self._name = ""
         self._waiting = bytearray()
 
@@ -87,8 +129,8 @@ class Arriving:
 
     async def begin(self, name: str) -> None:
         """The file begins."""
-        self._profile, self._name = profile_named(self.options.profile), name
-        self._upload = await asyncio.to_thread(self._receive.begin, self._profile)
+        self._name = name
+        self._upload = await asyncio.to_thread(self._begin, self.options)
 
     async def write(self, chunk: bytes) -> None:
         """Its next bytes. Raises FileRefused."""
@@ -96,21 +138,13 @@ class Arriving:
         if len(self._waiting) >= CHUNK_BYTES:
             await self._flush()
 
-    async def complete(self, by: str) -> Received:
-        """Its end. Raises as `ReceiveFile.complete`."""
+    async def complete(self) -> R:
+        """Its end. Raises what the use case raises."""
         if self._upload is None:
             fix = "send the file in the field `file`, as in curl -F file=@jobs.csv"
             raise Refused("file_field_missing", "the form holds no file", where="field file", fix=fix)
         await self._flush()
-        return await asyncio.to_thread(
-            self._receive.complete,
-            self._upload,
-            self._profile,
-            self._name,
-            error_threshold_percent=self.options.error_threshold_percent,
-            by=by,
-            force=self.options.force,
-        )
+        return await asyncio.to_thread(self._complete, self._upload, self._name, self.options)
 
     async def discard(self) -> None:
         """Leave nothing behind; harmless after the end."""
@@ -131,7 +165,7 @@ async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
         raise Refused("upload_broken_off", "the connection was lost before the end of the file") from None
 
 
-async def _read_form(request: Request[Any, Any, Any], arriving: Arriving, boundary: str) -> None:
+async def _read_form(request: Request[Any, Any, Any], arriving: Arriving[Any], boundary: str) -> None:
     """Walk through the parts as they arrive; the file goes to disk, the few other fields stay small."""
     part, value = None, bytearray()
     try:
@@ -158,13 +192,13 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving, bounda
         raise Refused("multipart_malformed", what, where="request body", fix=fix) from None
 
 
-async def _begin_file(arriving: Arriving, part: MultipartSegment) -> None:
+async def _begin_file(arriving: Arriving[Any], part: MultipartSegment) -> None:
     if arriving.begun:
         raise _field("file", "is there twice", "send one file a request")
     await arriving.begin(plain_name(part.filename or ""))
 
 
-def _with_field(arriving: Arriving, name: str, text: str) -> Options:
+def _with_field(arriving: Arriving[Any], name: str, text: str) -> Options:
     options = arriving.options
     match name:
         case "profile" if arriving.begun and text not in ("", options.profile):

@@ -5,7 +5,7 @@ from typing import cast
 
 import msgspec
 
-from dispatch.application.intake.messages import Message, UiState, batch_message
+from dispatch.application.intake.messages import Message, UiState, batch_message, undo_message
 from dispatch.application.ports.queries import BatchRow, JobRow, StageProgress
 from dispatch.application.timeline import Step
 from dispatch.domain.batch.decide import decider
@@ -87,6 +87,8 @@ def intake_message(row: BatchRow) -> Message | None:
         return None
     if row.status is BatchStatus.REJECTED and row.rejection_code != "error_budget_exceeded":
         return Message(UiState.ERROR, f"Batch Rejected. {row.rejection_reason}", "red")
+    if row.status in (BatchStatus.UNDOING, BatchStatus.UNDONE):
+        return undo_message(jobs=row.jobs, cancelled=row.cancelled, is_done=row.status is BatchStatus.UNDONE)
     return batch_message(
         rows=row.rows,
         ingested=row.jobs,

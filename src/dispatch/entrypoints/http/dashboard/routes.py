@@ -14,7 +14,7 @@ from litestar.response import Redirect, ServerSentEvent, Stream
 
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http.batches import error_file
+from dispatch.entrypoints.http.batches import correction_file, error_file
 from dispatch.entrypoints.http.dashboard.assets import show_asset
 from dispatch.entrypoints.http.dashboard.live import LiveFeed, refuse_when_full
 from dispatch.entrypoints.http.dashboard.page import Asked, look, render_fragments, render_page
@@ -80,6 +80,12 @@ def download_errors(batch_id: FromPath[UUID], app: TheApp) -> Stream:
     return error_file(app, str(batch_id))
 
 
+@get("/batches/{batch_id:uuid}/corrections.csv", sync_to_thread=True)
+def download_corrections(batch_id: FromPath[UUID], app: TheApp) -> Stream:
+    """All refused rows of a batch, to be corrected."""
+    return correction_file(app, str(batch_id))
+
+
 @post("/jobs/{job_id:uuid}/resume", status_code=303)
 async def resume(job_id: FromPath[UUID], app: TheApp, batch: BatchId = "") -> Redirect:
     """The button beside an escalation."""
@@ -103,4 +109,4 @@ def _asked(batch: str, status: str, after: str) -> Asked:
         raise ValidationException(f"The address names a batch or a state that cannot be: {error}") from None
 
 
-HANDLERS: list[Any] = [show_page, stream_fragments, upload, download_errors, resume, show_asset]
+HANDLERS: list[Any] = [show_page, stream_fragments, upload, download_errors, download_corrections, resume, show_asset]
