@@ -23,5 +23,5 @@ class EncryptedLedger:
         return self._vault.encrypt(list(new))
 
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        first, *others = self._vault.encrypt([marker, *new])
-        return self._ledger.append_bulk(first, others)
+        [first] = self._vault.encrypt([marker])
+        return self._ledger.append_bulk(first, self._vault.encrypt(list(new)))
