@@ -11,6 +11,7 @@ from typing import NamedTuple, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
+from dispatch.application.intake.opening import open_jobs
 from dispatch.application.intake.overlay import overlay_of
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.refused import FileRefused
@@ -25,16 +26,12 @@ from dispatch.domain.batch.commands import AdmitChunk, Command, FinishAdmission,
 from dispatch.domain.batch.decide import decider
 from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
-from dispatch.domain.job.commands import OpenJob
-from dispatch.domain.job.decide import decider as job_decider
-from dispatch.domain.job.state import Job
 from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
-_NEW_JOB = Job()
 
 
 class _Chunk(NamedTuple):
@@ -149,7 +146,7 @@ class AdmitBatch:
         taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
         new = [row for row in chunk if row.row not in taken]
         cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
-        jobs = self.ledger.prepare(self._open(batch_id, batch, new, cause))
+        jobs = self.ledger.prepare(open_jobs(batch_id, batch, profile_named(batch.profile), new, self.clock(), cause))
         return _Chunk(cause, chunk[-1].row, [row.row for row in new], jobs, sorted(taken))
 
     def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: _Chunk) -> list[Event]:
@@ -164,27 +161,6 @@ class AdmitBatch:
         events = decider.decide(marker, batch)
         self.ledger.append_bulk(Append(batch_id, version, events, chunk.cause), chunk.jobs)
         return events
-
-    def _open(self, batch_id: str, batch: Batch, rows: list[GoodRow], cause: Cause) -> Iterator[Append]:
-        received_at = batch.received_at
-        if received_at is None:
-            raise ValueError(f"batch {batch_id} was never received")
-        job_id, at, route = identity.job_ids(batch_id, received_at), self.clock(), profile_named(batch.profile).route
-        for row in rows:
-            command = OpenJob(
-                job_id=job_id(row.row),
-                at=at,
-                batch_id=batch_id,
-                row=row.row,
-                reference=row.reference,
-                service=row.service,
-                price_pence=row.price_pence,
-                route=route,
-                person=row.person,
-                permission=row.permission,
-                details=row.details,
-            )
-            yield Append(command.job_id, 0, job_decider.decide(command, _NEW_JOB), cause)
 
     def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
         """The good rows of a batch that another process judged, or this one before a crash."""

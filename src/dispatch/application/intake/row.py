@@ -18,7 +18,7 @@ WHOLE_ROW = "row"
 """Stands for the column of an error that concerns the row as a whole."""
 
 
-class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A row that becomes a job: what `OpenJob` needs to know of it."""
 
     row: int
