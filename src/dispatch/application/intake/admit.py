@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
@@ -32,6 +32,14 @@ ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
+C = TypeVar("C")
+
+
+class _Claimed(NamedTuple):
+    """Rows whose natural keys are claimed; `taken` are those that an earlier batch had brought."""
+
+    chunk: list[GoodRow]
+    taken: set[int]
 
 
 class _Chunk(NamedTuple):
@@ -115,13 +123,19 @@ class AdmitBatch:
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
     def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]]) -> None:
-        """Phase two: chunk by chunk, each with its marker in one transaction; the next is prepared meanwhile."""
+        """Phase two: chunk by chunk, each with its marker in one transaction.
+
+        While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
+        """
         started = perf_counter()
         batch, version = self._load(batch_id)
         if batch.status is not BatchStatus.ADMITTING:
             return  # A person takes the import back.
         chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
-        with _ahead(self._prepare(batch_id, batch, chunk) for chunk in chunks) as prepared:
+        with (
+            _ahead("claim-chunk", (self._claim(batch_id, batch, chunk) for chunk in chunks)) as claimed,
+            _ahead("prepare-chunk", (self._prepare(batch_id, batch, chunk) for chunk in claimed)) as prepared,
+        ):
             for chunk in prepared:
                 left = chunk.behind(batch.row_through)
                 while left:
@@ -140,10 +154,13 @@ class AdmitBatch:
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
-    def _prepare(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Chunk:
-        """All that can be done about a chunk before it is recorded."""
+    def _claim(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Claimed:
         keys = [(row.row, row.natural_key) for row in chunk]
-        taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
+        return _Claimed(chunk, self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets))
+
+    def _prepare(self, batch_id: str, batch: Batch, claimed: _Claimed) -> _Chunk:
+        """All else that can be done about a chunk before it is recorded."""
+        chunk, taken = claimed
         new = [row for row in chunk if row.row not in taken]
         cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
         jobs = self.ledger.prepare(open_jobs(batch_id, batch, profile_named(batch.profile), new, self.clock(), cause))
@@ -182,12 +199,12 @@ def _chunks(rows: Iterator[GoodRow], size: int) -> Iterator[list[GoodRow]]:
 
 
 @contextmanager
-def _ahead(chunks: Iterator[_Chunk]) -> Iterator[Iterator[_Chunk]]:
-    """The same chunks, each made by a thread while the one before is recorded."""
-    with ThreadPoolExecutor(1, "prepare-chunk") as thread:
+def _ahead(name: str, chunks: Iterator[C]) -> Iterator[Iterator[C]]:
+    """The same chunks, each made by a thread of this name while the one before is in use."""
+    with ThreadPoolExecutor(1, name) as thread:
         coming = thread.submit(next, chunks, None)
 
-        def taken() -> Iterator[_Chunk]:
+        def taken() -> Iterator[C]:
             nonlocal coming
             while (chunk := coming.result()) is not None:
                 coming = thread.submit(next, chunks, None)
