@@ -28,6 +28,7 @@ CODES = frozenset(
         *("file_empty", "no_rows", "file_too_large", "encoding_not_utf8", "nul_byte", "line_too_long"),
         *("header_missing", "delimiter_unknown", "columns_missing", "columns_duplicated"),
         *("quote_unclosed", "quote_misplaced", "field_too_long", "csv_malformed"),
+        *("json_malformed", "json_too_large", "workbook_unreadable", "workbook_too_large"),
     }
 )
 """With which a file may be refused: docs/reference and `GET /problems/<code>` explain them."""
