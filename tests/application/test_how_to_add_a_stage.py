@@ -1,6 +1,7 @@
 """docs/how_to/add_a_stage.md: the stage that it adds can be added, and answers what it says."""
 
 import re
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from dispatch.domain.job.state import Job
 from dispatch.domain.person import Person
 
 PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "add_a_stage.md"
-FILE, ROUTE = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+[FILE], [ROUTE] = (
+    re.findall(rf"^```{kind}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for kind in ("python", "toml")
+)
 
 
 def run(code: str) -> dict[str, Any]:
@@ -54,6 +58,6 @@ def test_the_file_is_found_and_stands_in_its_place(tmp_path: Path, monkeypatch: 
 
 
 def test_the_route_is_the_profiles_with_the_new_stage():
-    route = run(ROUTE)["route"]
+    route = tuple(tomllib.loads(ROUTE)["route"])
     assert [name for name in route if name != "area"] == list(SERVICE_JOB.route)
     assert replace(SERVICE_JOB, route=route).route[2] == "area"

@@ -120,3 +120,20 @@ def test_a_claim_waits_for_one_that_is_not_settled_and_takes_over_if_it_fails(po
         other.rollback()
         thread.join(30)
     assert claimed == [set()]
+
+
+@pytest.mark.parametrize("repeated", [0, 1, 150, 299])
+def test_many_keys_are_claimed_as_few_are(keys, repeated):
+    first, second = new_id(), new_id()
+    rows = [(row, f"Ü{row:04d}") for row in range(300, 0, -1)]
+    assert keys.claim(PROFILE, first, rows) == set()
+    assert keys.claim(PROFILE, first, rows) == set(), "an import that repeats itself"
+    brought = rows[:repeated]
+    others = [(row, f"new {row}") for row, _ in rows[repeated:]]
+    assert keys.claim(PROFILE, second, brought + others) == {row for row, _ in brought}
+    assert keys.claim(PROFILE, second, others) == set(), "those that were new are its own"
+
+
+def test_of_many_in_one_call_the_first_row_wins(keys):
+    rows = [(row, f"key {row % 200}") for row in range(1, 301)]
+    assert keys.claim(PROFILE, new_id(), rows) == set(range(201, 301))

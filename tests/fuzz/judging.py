@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from tempfile import NamedTemporaryFile
 
 from dispatch.adapters.codec import encode
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.intake.formats import Format, format_of
 from dispatch.application.intake.inspect import FileInspector
 from dispatch.application.intake.judge import ERRORS_PER_CODE_MAX, Judgement, good_rows, judge
 from dispatch.application.intake.profiles import SERVICE_JOB
@@ -28,6 +30,7 @@ CODES = frozenset(
         *("file_empty", "no_rows", "file_too_large", "encoding_not_utf8", "nul_byte", "line_too_long"),
         *("header_missing", "delimiter_unknown", "columns_missing", "columns_duplicated"),
         *("quote_unclosed", "quote_misplaced", "field_too_long", "csv_malformed"),
+        *("json_malformed", "json_too_large", "workbook_unreadable", "workbook_too_large"),
     }
 )
 """With which a file may be refused: docs/reference and `GET /problems/<code>` explain them."""
@@ -154,7 +157,10 @@ def _same(outcome: str, whole: str, content: bytes) -> None:
 def _inspect(content: bytes) -> None:
     inspector = FileInspector(SERVICE_JOB)
     inspector.feed(content)
-    inspector.finish()
+    with NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        inspector.finish(None if format_of(content) is Format.CSV else Path(file.name))
 
 
 def _pieces(content: bytes, chance: Random) -> Iterator[bytes]:

@@ -164,7 +164,7 @@ def test_an_unknown_profile_lists_the_known(system, run, jobs_file):
     answer = run("batch", "upload", jobs_file(), "--profile", "parcels")
     assert answer.code == 1
     assert answer.err.startswith("error profile_unknown\n")
-    assert "known: service-job" in answer.err
+    assert "known: company-outreach, service-job" in answer.err
 
 
 def test_a_file_from_the_standard_input(system, jobs_file: Callable[..., Path]):

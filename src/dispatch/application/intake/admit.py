@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
+from dispatch.application.intake.opening import open_jobs
 from dispatch.application.intake.overlay import overlay_of
-from dispatch.application.intake.profiles import profile_named
+from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.row import GoodRow
 from dispatch.application.intake.spool import Spool
@@ -26,9 +27,6 @@ from dispatch.domain.batch.decide import decider
 from dispatch.domain.batch.desk import DeskRules
 from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
-from dispatch.domain.job.commands import OpenJob
-from dispatch.domain.job.decide import decider as job_decider
-from dispatch.domain.job.state import Job
 from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 10_000
@@ -36,7 +34,14 @@ ROWS_PER_CHUNK = 10_000
 
 ACTOR = "intake"
 NOBODY_IS_ASKED = DeskRules()
-_NEW_JOB = Job()
+C = TypeVar("C")
+
+
+class _Claimed(NamedTuple):
+    """Rows whose natural keys are claimed; `taken` are those that an earlier batch had brought."""
+
+    chunk: list[GoodRow]
+    taken: set[int]
 
 
 class _Chunk(NamedTuple):
@@ -99,7 +104,7 @@ class AdmitBatch:
         try:
             found = judge(
                 self.files.path(batch.file_hash),
-                profile_named(batch.profile, batch.profile_version),
+                self._profile(batch),
                 overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
@@ -122,18 +127,25 @@ class AdmitBatch:
                 rows_at_most=found.rows_at_most,
                 value_pence=found.value_pence,
                 desk=self.desk,
+                drift=found.drift,
             )
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
     def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]], until: Callable[[], bool]) -> None:
-        """Phase two: chunk by chunk, each with its marker in one transaction; the next is prepared meanwhile."""
+        """Phase two: chunk by chunk, each with its marker in one transaction.
+
+        While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
+        """
         started = perf_counter()
         batch, version = self._load(batch_id)
         if batch.status is not BatchStatus.ADMITTING:
             return  # A person takes the import back.
         chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
-        with _ahead(self._prepare(batch_id, batch, chunk) for chunk in chunks) as prepared:
+        with (
+            _ahead("claim-chunk", (self._claim(batch_id, batch, chunk) for chunk in chunks)) as claimed,
+            _ahead("prepare-chunk", (self._prepare(batch_id, batch, chunk) for chunk in claimed)) as prepared,
+        ):
             for chunk in prepared:
                 left = chunk.behind(batch.row_through)
                 while left:
@@ -154,13 +166,16 @@ class AdmitBatch:
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
-    def _prepare(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Chunk:
-        """All that can be done about a chunk before it is recorded."""
+    def _claim(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Claimed:
         keys = [(row.row, row.natural_key) for row in chunk]
-        taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
+        return _Claimed(chunk, self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets))
+
+    def _prepare(self, batch_id: str, batch: Batch, claimed: _Claimed) -> _Chunk:
+        """All else that can be done about a chunk before it is recorded."""
+        chunk, taken = claimed
         new = [row for row in chunk if row.row not in taken]
         cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
-        jobs = self.ledger.prepare(self._open(batch_id, batch, new, cause))
+        jobs = self.ledger.prepare(open_jobs(batch_id, batch, self._profile(batch), new, self.clock(), cause))
         return _Chunk(cause, chunk[-1].row, [row.row for row in new], jobs, sorted(taken))
 
     def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: _Chunk) -> list[Event]:
@@ -176,36 +191,15 @@ class AdmitBatch:
         self.ledger.append_bulk(Append(batch_id, version, events, chunk.cause), chunk.jobs)
         return events
 
-    def _open(self, batch_id: str, batch: Batch, rows: list[GoodRow], cause: Cause) -> Iterator[Append]:
-        received_at = batch.received_at
-        if received_at is None:
-            raise ValueError(f"batch {batch_id} was never received")
-        job_id, at, route = (
-            identity.job_ids(batch_id, received_at),
-            self.clock(),
-            profile_named(batch.profile, batch.profile_version).route,
-        )
-        for row in rows:
-            command = OpenJob(
-                job_id=job_id(row.row),
-                at=at,
-                batch_id=batch_id,
-                row=row.row,
-                reference=row.reference,
-                service=row.service,
-                price_pence=row.price_pence,
-                route=route,
-                person=row.person,
-                permission=row.permission,
-                details=row.details,
-            )
-            yield Append(command.job_id, 0, job_decider.decide(command, _NEW_JOB), cause)
-
     def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
         """The good rows of a batch that another process judged, or this one before a crash."""
-        profile = profile_named(batch.profile, batch.profile_version)
+        profile = self._profile(batch)
         overlay = overlay_of(self.files, batch)
         return good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
+
+    @staticmethod
+    def _profile(batch: Batch) -> Profile:
+        return profile_named(batch.profile, batch.profile_version)
 
     def _load(self, batch_id: str) -> tuple[Batch, int]:
         history = self.ledger.load(batch_id)
@@ -221,12 +215,12 @@ def _chunks(rows: Iterator[GoodRow], size: int) -> Iterator[list[GoodRow]]:
 
 
 @contextmanager
-def _ahead(chunks: Iterator[_Chunk]) -> Iterator[Iterator[_Chunk]]:
-    """The same chunks, each made by a thread while the one before is recorded."""
-    with ThreadPoolExecutor(1, "prepare-chunk") as thread:
+def _ahead(name: str, chunks: Iterator[C]) -> Iterator[Iterator[C]]:
+    """The same chunks, each made by a thread of this name while the one before is in use."""
+    with ThreadPoolExecutor(1, name) as thread:
         coming = thread.submit(next, chunks, None)
 
-        def taken() -> Iterator[_Chunk]:
+        def taken() -> Iterator[C]:
             nonlocal coming
             while (chunk := coming.result()) is not None:
                 coming = thread.submit(next, chunks, None)

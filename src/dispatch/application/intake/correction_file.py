@@ -19,7 +19,7 @@ from dispatch.application.ports.files import FileStore
 from dispatch.application.ports.ledger import EventLedger
 from dispatch.application.spreadsheet import guarded
 from dispatch.domain.batch.approving import REFUSED_BY_A_PERSON
-from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.decide import FILE_DRIFTED, decider
 from dispatch.domain.batch.events import BatchRejected, Event
 from dispatch.domain.batch.refusals import BatchNotJudged
 from dispatch.domain.batch.state import BatchStatus
@@ -27,7 +27,7 @@ from dispatch.domain.errors import DomainError
 
 ROWS_PER_PIECE = 500
 BOM = "\ufeff"  # Without it Excel takes UTF-8 for the code page of the machine.
-_ROWS_ARE_KNOWN = frozenset({"error_budget_exceeded", REFUSED_BY_A_PERSON})
+_ROWS_ARE_KNOWN = frozenset({"error_budget_exceeded", FILE_DRIFTED, REFUSED_BY_A_PERSON})
 
 
 class BatchUnreadable(DomainError):

@@ -128,6 +128,7 @@ class DryRun:
             stopped_at_row=found.stopped_at_row,
             rows_at_most=found.rows_at_most,
             desk=self.desk,
+            drift=found.drift,
         )
         return decider.decide(command, decider.fold([received]))[-1]
 

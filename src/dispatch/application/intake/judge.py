@@ -6,13 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.fields import ValueRefused
+from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
+from dispatch.application.intake.drift import DriftWatch
 from dispatch.application.intake.formats import Format, layout_of, records_of
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.refused import no_rows
-from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
+from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
 from dispatch.domain.rows import Budget, RowError
 
@@ -41,6 +42,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     stopped_at_row: int = 0
     rows_at_most: int = 0
     value_pence: int = 0  # Of the accepted rows.
+    drift: str = ""  # What has changed in the file, where whole columns are refused.
 
 
 def judge(
@@ -64,33 +66,37 @@ def judge(
     """
     layout = layout or layout_of(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
-    make = good_row_maker(profile)
+    make = good_rows_maker(profile)
     rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
     row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
     price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for row, line, cells in overlay.over(records) if overlay else records:
-        try:
-            values = read(cells)
-        except ValueRefused:
+    watch = DriftWatch()
+    rows = overlay.over(records) if overlay else records
+    for judged in judged_chunks(rows, profile, layout):
+        chunk = judged
+        for row, line, cells in judged.refused:
             rejected += 1
-            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
-                stopped_at_row = row
             for refusal in read.refusals(cells):
+                watch.add(refusal.column, refusal.code, refusal.text)
                 by_code[refusal.code.value] += 1
                 if by_code[refusal.code.value] <= errors_per_code_max:
                     errors.append(read.explain(refusal, row, line))
-        else:
-            key = read.natural_key(values)
-            if seen.add(key):
-                accepted += 1
-                if on_good:
-                    on_good(make(row, key, values))
-                if price_at is not None:
-                    value_pence += values[price_at] or 0
-            else:
-                duplicates += 1
+            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
+                stopped_at_row = row
+                chunk = judged.through(row)
+                break
+        fresh = seen.add_all(chunk.keys)
+        accepted += sum(fresh)
+        duplicates += len(fresh) - sum(fresh)
+        kept = chunk.keep(fresh)
+        if price_at is not None:
+            value_pence += sum(price or 0 for price in kept.columns[price_at])
+        if on_good:
+            for good in make(kept):
+                on_good(good)
+        row = chunk.row_through
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
             on_progress(row, records.bytes_read)
         if stopped_at_row:
@@ -109,6 +115,7 @@ def judge(
         stopped_at_row=stopped_at_row,
         rows_at_most=rows_at_most if stopped_at_row else 0,
         value_pence=value_pence,
+        drift=watch.finding(profile, row),
     )
 
 
@@ -134,13 +141,8 @@ def good_rows(
         FileRefused: as `judge`, but for `no_rows`.
     """
     layout = layout or layout_of(path, profile)
-    read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    records = records_of(path, layout)
-    for row, _, cells in overlay.over(records) if overlay else records:
-        try:
-            values = read(cells)
-        except ValueRefused:
-            continue
-        key = read.natural_key(values)
-        if seen.add(key) and row > after_row:
-            yield make(row, key, values)
+    seen, make, records = SeenKeys(), good_rows_maker(profile), records_of(path, layout)
+    for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
+        fresh = chunk.keep(seen.add_all(chunk.keys))
+        if chunk.row_through > after_row:
+            yield from (row for row in make(fresh) if row.row > after_row)

@@ -27,7 +27,7 @@ WHOLE_ROW = "row"
 """Stands for the column of an error that concerns the row as a whole."""
 
 
-class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A row that becomes a job: what `OpenJob` needs to know of it."""
 
     row: int
@@ -129,17 +129,17 @@ def lacks(values: Sequence[Any], group: tuple[int, ...]) -> bool:
     return not any(values[at] for at in group)
 
 
-def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]:
+def good_row_maker(profile: Profile) -> Callable[[int, str, Sequence[Any]], GoodRow]:
     """A function of row number, natural key and values (as `RowReader` reads them) to the good row."""
-    own = _fields_under(profile, "")
-    person = _fields_under(profile, "person.")
-    permission = _fields_under(profile, "permission.")
+    own = _picker(fields_under(profile, ""))
+    person = _picker(fields_under(profile, "person."))
+    permission = _picker(fields_under(profile, "permission."))
     details = [(column.name, i) for i, column in enumerate(profile.columns) if column.to == "details"]
     fixed_details = profile.details
     fixed: dict[str, Any] = {"service": profile.fixed.service} if profile.fixed.service else {}
     fixed |= {} if profile.fixed.price_pence is None else {"price_pence": profile.fixed.price_pence}
 
-    def make(row: int, key: str, values: list[Any]) -> GoodRow:
+    def make(row: int, key: str, values: Sequence[Any]) -> GoodRow:
         return GoodRow(
             row=row,
             natural_key=key,
@@ -153,13 +153,17 @@ def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]
     return make
 
 
-def _fields_under(profile: Profile, prefix: str) -> Callable[[list[Any]], dict[str, Any]]:
-    """A function that picks the values which belong under a prefix, by field."""
-    places = {
+def fields_under(profile: Profile, prefix: str) -> dict[str, int]:
+    """The fields that belong under a prefix of `Column.to`, with the place of each one's column."""
+    return {
         column.to.removeprefix(prefix): i
         for i, column in enumerate(profile.columns)
         if column.to.startswith(prefix) and "." not in column.to.removeprefix(prefix) and column.to != "details"
     }
+
+
+def _picker(places: dict[str, int]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """A function that picks the values of these places, by field."""
     if len(places) < 2:  # With one place itemgetter answers the value alone.
         return lambda values: {field: values[i] for field, i in places.items()}
     pick = itemgetter(*places.values())

@@ -43,6 +43,7 @@ class RecordJudgement(BatchCommand, frozen=True, kw_only=True):
     stopped_at_row: int = 0  # Where judging stopped because the budget could not hold any more; 0: at the end.
     rows_at_most: int = 0  # How many rows the file can have, where judging stopped.
     desk: DeskRules = DeskRules()
+    drift: str = ""  # What has changed in files of this kind, where whole columns are refused.
 
 
 class RejectBatch(BatchCommand, frozen=True, kw_only=True):

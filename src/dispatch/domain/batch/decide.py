@@ -40,6 +40,10 @@ from dispatch.domain.batch.undoing import finish_undo, reset, undo
 from dispatch.domain.decider import Decider
 from dispatch.domain.rows import Budget
 
+FILE_DRIFTED = "file_drifted"
+ERRORS_OF_DRIFT = 20
+"""Of a file that has changed as a whole, so many examples say as much as thousands."""
+
 
 def decide(command: Command, batch: Batch) -> list[Event]:
     """The events that this command makes of this batch; none when it was carried out before.
@@ -108,8 +112,11 @@ def judge(command: RecordJudgement, batch: Batch) -> list[Event]:
     must_be_known(command, batch)
     if batch.status is not BatchStatus.UPLOADED:
         return []
+    budget = Budget(batch.error_threshold_percent)
+    broken = budget.broken(command.rejected, command.rows)
+    told = command.errors[:ERRORS_OF_DRIFT] if broken and command.drift else command.errors
     events: list[Event] = [
-        RowsRefused(batch_id=command.batch_id, at=command.at, errors=errors) for errors in in_events(command.errors)
+        RowsRefused(batch_id=command.batch_id, at=command.at, errors=errors) for errors in in_events(told)
     ]
     events.append(
         BatchJudged(
@@ -126,8 +133,10 @@ def judge(command: RecordJudgement, batch: Batch) -> list[Event]:
             rows_at_most=command.rows_at_most,
         )
     )
-    budget = Budget(batch.error_threshold_percent)
-    if budget.broken(command.rejected, command.rows):
+    if broken and command.drift:
+        reason = f"{command.drift}. The file has changed, or needs another profile"
+        events.append(BatchRejected(batch_id=command.batch_id, at=command.at, code=FILE_DRIFTED, reason=reason))
+    elif broken:
         reason = budget.reason(command.rejected, command.rows)
         if command.stopped_at_row:
             reason += f"; judging stopped at row {command.stopped_at_row:,} of at most {command.rows_at_most:,}"

@@ -92,8 +92,8 @@ def upload(
       dispatch batch upload jobs.csv --priority urgent
       dispatch batch upload jobs.csv --dry-run --json | jq .cost_pence
     """
-    kind = profile_named(profile)
     with open_source(file) as source, cli.open_app() as app:
+        kind = profile_named(profile)
         budget = app.settings.error_threshold_percent if threshold is None else threshold
         receiving = app.receive.begin(kind)
         try:

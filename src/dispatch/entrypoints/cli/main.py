@@ -20,6 +20,7 @@ COMMANDS = {
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
     "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),
+    "profile": (f"{HERE}.profile:profile", "What kinds of file can be taken in, and making one of your own."),
     "stats": (f"{HERE}.stats:stats", "How the intake does: by the hour, by error code, and over the months."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),

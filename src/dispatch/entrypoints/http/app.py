@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import approvals, batches, jobs, repairs, statistics, webhook
+from dispatch.entrypoints.http import approvals, batches, jobs, profiles, repairs, statistics, webhook
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.dashboard.operations import RecentOperations
@@ -40,6 +40,7 @@ ROUTES: list[Any] = [
     approvals.routes,
     jobs.routes,
     webhook.routes,
+    profiles.routes,
     statistics.routes,
     livez,
     readyz,

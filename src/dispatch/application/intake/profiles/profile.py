@@ -99,6 +99,11 @@ class Fixed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     service: str = ""
     price_pence: int | None = None
 
+    @property
+    def fields(self) -> set[str]:
+        """Which of them there are."""
+        return ({"service"} if self.service else set()) | ({"price_pence"} if self.price_pence is not None else set())
+
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A kind of file. Raise `version` with every change that judges a row differently; the older one stays."""
@@ -131,8 +136,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         taken = [column.to for column in self.columns if column.to != DETAILS]
         if twice := {to for to in taken if taken.count(to) > 1}:
             raise ValueError(f"two columns go to the same place: {', '.join(sorted(twice))}")
-        fixed = {"service"} if self.fixed.service else set()
-        fixed |= {"price_pence"} if self.fixed.price_pence is not None else set()
+        fixed = self.fixed.fields
         if missing := OWN - set(taken) - fixed:
             raise ValueError(f"nothing says what a job's {', '.join(sorted(missing))} is: a column, or [fixed]")
         for column in self.columns:
