@@ -76,6 +76,14 @@ def test_a_row_after_a_reset_is_not_the_row_before_it(keys):
     assert keys.claim(PROFILE, batch, [(1, "A")], resets=2) == set()
 
 
+def test_what_is_known_can_be_asked_without_claiming_anything(keys):
+    keys.claim(PROFILE, new_id(), [(1, "A"), (2, "B")])
+    for _ in range(2):
+        assert keys.known(PROFILE, ["B", "C", "A", "C"]) == {"A", "B"}
+    assert keys.known("other", ["A"]) == keys.known(PROFILE, []) == set()
+    assert keys.claim(PROFILE, new_id(), [(1, "C")]) == set()
+
+
 def test_nothing_to_claim(keys):
     assert keys.claim(PROFILE, new_id(), []) == set()
 

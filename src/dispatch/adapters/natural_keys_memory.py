@@ -25,3 +25,7 @@ class MemoryNaturalKeys:
             self._owners = {
                 key: owner for key, owner in self._owners.items() if owner[:2] != (batch_id, resets) or owner in staying
             }
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        with self._lock:
+            return {key for key in keys if (profile, key) in self._owners}

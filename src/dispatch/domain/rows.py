@@ -26,6 +26,9 @@ class RowCode(StrEnum):
     RANGE = "out_of_range"
     TOO_LONG = "value_too_long"
     CELLS = "wrong_number_of_cells"
+    NOT_AN_OBJECT = "not_an_object"
+    NESTED = "nested_value"
+    TWICE = "column_twice"
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -41,9 +41,10 @@ class Desk:
         self.write_correction_file = WriteCorrectionFile(ledger, self.files)
         self.take_back = TakeBack(ledger, self.files, utc_now)
 
-    def bring(self, content: str, **options: object) -> Received:
+    def bring(self, content: str | bytes, **options: object) -> Received:
         """Send a file whole."""
-        return self.receive(BytesIO(content.encode()), SERVICE_JOB, "jobs.csv", by="ann", **options)
+        data = content.encode() if isinstance(content, str) else content
+        return self.receive(BytesIO(data), SERVICE_JOB, "jobs.csv", by="ann", **options)
 
     def correct(self, batch_id: str, content: str | bytes) -> Corrected:
         """Send a file of corrected rows."""

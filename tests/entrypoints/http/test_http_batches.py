@@ -220,7 +220,7 @@ async def test_a_file_over_the_limit_is_refused_with_413(database_url, tmp_path,
 @pytest.mark.parametrize(
     ("headers", "body", "query", "status", "code"),
     [
-        ({"Content-Type": "application/json"}, b"{}", {}, 415, "content_type_unsupported"),
+        ({"Content-Type": "application/pdf"}, b"{}", {}, 415, "content_type_unsupported"),
         ({"Content-Type": "text/csv; charset=windows-1252"}, as_csv(rows(1)), {}, 415, "content_type_unsupported"),
         ({}, b"", {}, 415, "content_type_unsupported"),
         (CSV, as_csv(rows(1)), {"profile": "spaceship"}, 422, "profile_unknown"),

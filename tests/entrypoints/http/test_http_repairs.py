@@ -109,7 +109,11 @@ async def test_what_cannot_be_taken_is_a_problem_that_says_why(door: Door, chang
 async def test_limits_and_media_types_are_those_of_uploads(door: Door):
     batch_id = await door.take_in(as_csv(rows(20, bad=2, prefix="U")))
     url = f"/v1/batches/{batch_id}/corrections"
-    assert_problem(await door.client.post(url, json={}), 415, "content_type_unsupported")
+    assert_problem(
+        await door.client.post(url, content=b"{}", headers={"Content-Type": "application/pdf"}),
+        415,
+        "content_type_unsupported",
+    )
     assert_problem(await door.client.post(url, files={"other": b"x"}), 400, "file_field_missing")
     assert_problem(await correct(door, batch_id, b"", **{"Sec-Fetch-Site": "cross-site"}), 403, "cross_site_request")
     assert_problem(await correct(door, batch_id, b""), 422, "file_empty")

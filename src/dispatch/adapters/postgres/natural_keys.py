@@ -39,6 +39,9 @@ COPY_FROM = 100
 _LENGTH = struct.Struct(">i").pack
 _OWNER = struct.Struct(">i16siq").pack
 _ROW_BITS = ROWS_MAX.bit_length()
+KNOWN = """
+SELECT natural_key FROM intake.natural_keys WHERE profile = %s AND natural_key = ANY(%b::text[])
+"""
 
 
 class PostgresNaturalKeys:
@@ -81,3 +84,7 @@ class PostgresNaturalKeys:
         with transaction(self._pool) as connection:
             staying = [first + row for row in kept]
             connection.execute(RELEASE, (batch_id, first, first + ROWS_MAX, staying))
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        with transaction(self._pool) as connection:
+            return {key for (key,) in connection.execute(KNOWN, (profile, list(keys)))}

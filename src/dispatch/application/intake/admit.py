@@ -24,6 +24,7 @@ from dispatch.application.ports.natural_keys import NaturalKeys
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import AdmitChunk, Command, FinishAdmission, RecordJudgement, RejectBatch
 from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.desk import DeskRules
 from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.rows import Budget
@@ -32,6 +33,7 @@ ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
+NOBODY_IS_ASKED = DeskRules()
 C = TypeVar("C")
 
 
@@ -71,9 +73,14 @@ class AdmitBatch:
     natural_keys: NaturalKeys
     clock: Clock
     rows_per_chunk: int = ROWS_PER_CHUNK
+    desk: DeskRules = NOBODY_IS_ASKED
 
-    def __call__(self, batch_id: str, on_progress: Progress | None = None) -> BatchStatus | None:
+    def __call__(
+        self, batch_id: str, on_progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False
+    ) -> BatchStatus | None:
         """Take the batch as far as it can go; answers where it stands, None for a batch that does not exist.
+
+        `until` is asked behind each recorded chunk and ends the admission there; the next call goes on.
 
         Raises:
             LedgerUnavailable, VersionConflict: nothing is lost; run it again.
@@ -86,7 +93,7 @@ class AdmitBatch:
                 self._judge(batch_id, batch, on_progress, spool)
                 batch = self._load(batch_id)[0]
             if batch.status is BatchStatus.ADMITTING:
-                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch))
+                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch), until)
                 batch = self._load(batch_id)[0]
         return batch.status
 
@@ -118,11 +125,13 @@ class AdmitBatch:
                 parse_duration_ms=_ms_since(started),
                 stopped_at_row=found.stopped_at_row,
                 rows_at_most=found.rows_at_most,
+                value_pence=found.value_pence,
+                desk=self.desk,
             )
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
-    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]]) -> None:
+    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]], until: Callable[[], bool]) -> None:
         """Phase two: chunk by chunk, each with its marker in one transaction.
 
         While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
@@ -151,6 +160,8 @@ class AdmitBatch:
                         left = left.behind(batch.row_through)
                     else:
                         batch, version, left = decider.fold(events, batch), version + len(events), None
+                if until():
+                    return
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 

@@ -8,9 +8,9 @@ from dispatch.application.batches import batch_events
 from dispatch.application.handle import handle
 from dispatch.application.intake.correction_file import must_be_readable
 from dispatch.application.intake.corrections import read_correction
+from dispatch.application.intake.formats import layout_of
 from dispatch.application.intake.inspect import FILE_BYTES_MAX
 from dispatch.application.intake.kept import must_be_kept
-from dispatch.application.intake.layout import read_layout
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import Upload
 from dispatch.application.ports.clock import Clock
@@ -72,7 +72,7 @@ class CorrectBatch:
         rows, events = 0, decider.decide(command, batch)
         if events:
             profile = profile_named(batch.profile)
-            original = read_layout(must_be_kept(self.files, batch_id, batch), profile)
+            original = layout_of(must_be_kept(self.files, batch_id, batch), profile)
             rows = len(read_correction(path, profile, original))
             self.files.keep(path, facts.sha256)
             asked = identity.command_id(batch_id, "correct", facts.sha256, command.at)

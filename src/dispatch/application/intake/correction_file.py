@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from dispatch.application.batches import batch_events
 from dispatch.application.intake.corrections import helper_names
+from dispatch.application.intake.formats import layout_of
 from dispatch.application.intake.kept import must_be_kept
-from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import fitted, read_overlay
 from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.refused_rows import RefusedRow, refused_rows
@@ -63,7 +64,7 @@ class WriteCorrectionFile:
             raise BatchNotJudged(batch_id)
         must_be_readable(batch_id, events)
         profile, path = profile_named(batch.profile), must_be_kept(self.files, batch_id, batch)
-        layout = read_layout(path, profile)
+        layout = layout_of(path, profile)
         overlay = read_overlay(self.files, batch.corrections[: batch.corrections_judged], profile, layout)
         return pieces(refused_rows(path, profile, layout, overlay, batch.repaired), profile, layout)
 
@@ -76,7 +77,7 @@ def must_be_readable(batch_id: str, events: Sequence[Event]) -> None:
 
 
 def pieces(refused: Iterable[RefusedRow], profile: Profile, layout: Layout) -> Iterator[Piece]:
-    """Header and rows, each cell quoted (RFC 4180), with the delimiter of the batch's own file."""
+    """Header and rows, each cell quoted (RFC 4180), with the delimiter of the batch's own file, if it has one."""
     yield Piece(BOM.encode() + _lines([[*layout.header, *helper_names(layout.header, profile)]], layout), 0)
     rows = iter(refused)
     while some := list(islice(rows, ROWS_PER_PIECE)):
@@ -91,6 +92,6 @@ def _helpers(one: RefusedRow) -> tuple[str, ...]:
 
 def _lines(rows: Iterable[Iterable[str]], layout: Layout) -> bytes:
     text = io.StringIO(newline="")
-    writer = csv.writer(text, delimiter=layout.delimiter, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
+    writer = csv.writer(text, delimiter=layout.delimiter or ",", quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerows([guarded(cell) for cell in row] for row in rows)
     return text.getvalue().encode()

@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dispatch.application.intake.layout import DELIMITERS, Layout, read_layout
+from dispatch.application.intake.formats import layout_of, records_of
+from dispatch.application.intake.layout import DELIMITERS, Layout
 from dispatch.application.intake.profiles import Profile, column_key
-from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import FileRefused, no_rows
 from dispatch.application.spreadsheet import unguarded
 
@@ -54,7 +54,7 @@ def read_correction(path: Path, profile: Profile, original: Layout) -> Correctio
         FileRefused: `row_column_missing`, `row_number_invalid`, `row_number_repeated`, `column_not_in_file`,
             `row_cells_surplus`, `no_rows`; and those of `find_layout` and `Records`.
     """
-    layout = read_layout(path, profile)
+    layout = layout_of(path, profile)
     row_at = _row_at(layout, helper_names(original.header, profile)[0])
     both = list(zip(profile.columns, original.positions, layout.positions, strict=True))
     if extra := [column.name for column, here, there in both if here < 0 <= there]:
@@ -62,10 +62,10 @@ def read_correction(path: Path, profile: Profile, original: Layout) -> Correctio
         raise FileRefused("column_not_in_file", what, "the header", "take the column out, or upload a whole new file")
     places = [(here, there) for _, here, there in both if here >= 0 and there >= 0]
     width, rows = len(layout.header), dict[int, str]()
-    for _, line, found in Records(path, layout):
+    for _, line, found in records_of(path, layout):
         if any(cell.strip() for cell in found[width:]):
             what = f"a row has {len(found)} cells, the header {width}"
-            fix = f'put a value that holds a {DELIMITERS[layout.delimiter]} into double quotes ("...")'
+            fix = f'put a value that holds a {DELIMITERS.get(layout.delimiter, "delimiter")} into double quotes ("...")'
             raise FileRefused("row_cells_surplus", what, f"line {line}", fix)
         cells = found + [""] * (width - len(found))  # Spreadsheets leave out empty cells at the end.
         row = _number(cells[row_at], line)

@@ -7,6 +7,8 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.intake.encoding import looks_like_utf16, not_utf8, nul_byte, utf16
+from dispatch.application.intake.formats import Format, format_of, layout_of, records_of
+from dispatch.application.intake.json_rows import json_layout
 from dispatch.application.intake.layout import Layout, find_layout
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import check_quotes
@@ -52,6 +54,7 @@ class FileInspector:
         self._head = bytearray()
         self._layout: Layout | None = None
         self._has_rows = False
+        self._format: Format | None = None  # Until the first piece was looked at.
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file.
@@ -86,6 +89,8 @@ class FileInspector:
         if self._piece:
             self._look(bytes(self._piece))
             self._piece.clear()
+        if self._bytes and self._format is not Format.CSV:
+            return self._finish_whole(received)
         if self._cut:
             raise not_utf8(self._cut[0], self._bytes - len(self._cut), self._newlines + 1)
         if self._layout is None:
@@ -103,10 +108,34 @@ class FileInspector:
             layout=self._layout,
         )
 
+    def _finish_whole(self, received: Path | None) -> FileFacts:
+        """The end of a file whose rows are only found when it is here as a whole."""
+        if self._cut:
+            raise not_utf8(self._cut[0], self._bytes - len(self._cut), self._newlines + 1)
+        if received is not None:
+            layout = layout_of(received, self._profile)
+            if next(iter(records_of(received, layout)), None) is None:
+                raise no_rows()
+        elif self._format is Format.JSON:
+            layout = json_layout(self._profile)  # Whether it holds rows is left to `judge`.
+        else:
+            raise ValueError("a workbook is inspected where it was received")
+        lines = self._newlines + bool(self._line_bytes)
+        return FileFacts(sha256=self._hash.hexdigest(), bytes=self._bytes, lines=lines, layout=layout)
+
     def _look(self, piece: bytes) -> None:
         self._check_size(piece)
         self._hash.update(piece)
+        if self._format is None:
+            self._format = format_of(piece)
+        if self._format is Format.WORKBOOK:
+            self._bytes += len(piece)
+            return
         self._check_text(piece)
+        if self._format is Format.JSON:
+            self._newlines += piece.count(b"\n")
+            self._bytes += len(piece)
+            return
         self._check_lines(piece)
         if b'"' in piece:  # Searching is thirty times as fast as counting.
             self._quotes += piece.count(b'"')

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
-from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.formats import Format, layout_of, records_of
+from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
@@ -40,6 +40,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     errors_by_code: dict[str, int]
     stopped_at_row: int = 0
     rows_at_most: int = 0
+    value_pence: int = 0  # Of the accepted rows.
 
 
 def judge(
@@ -61,11 +62,12 @@ def judge(
     Raises:
         FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
     """
-    layout = layout or read_layout(path, profile)
-    read, seen, records = RowReader(profile, layout), SeenKeys(), Records(path, layout)
+    layout = layout or layout_of(path, profile)
+    read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
     make = good_rows_maker(profile)
-    rows_at_most = rows_at_most_of(path) if budget else 0
-    row = stopped_at_row = accepted = rejected = duplicates = 0
+    rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
+    row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
+    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     rows = overlay.over(records) if overlay else records
@@ -84,8 +86,11 @@ def judge(
         fresh = seen.add_all(chunk.keys)
         accepted += sum(fresh)
         duplicates += len(fresh) - sum(fresh)
+        kept = chunk.keep(fresh)
+        if price_at is not None:
+            value_pence += sum(price or 0 for price in kept.columns[price_at])
         if on_good:
-            for good in make(chunk.keep(fresh)):
+            for good in make(kept):
                 on_good(good)
         row = chunk.row_through
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
@@ -105,18 +110,19 @@ def judge(
         errors_by_code=dict(sorted(by_code.items())),
         stopped_at_row=stopped_at_row,
         rows_at_most=rows_at_most if stopped_at_row else 0,
+        value_pence=value_pence,
     )
 
 
 def rows_at_most_of(path: Path) -> int:
     """No file has more data rows than this: it has so many line breaks, and one of its lines is the header."""
-    breaks, last = {b"\n": 0, b"\r": 0}, b""
+    breaks, last = 0, b""
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
+            # A pair that is cut in two counts twice: the limit is a little higher, never too low.
+            breaks += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
             last = piece[-1:]
-            for each in breaks:
-                breaks[each] += piece.count(each)
-    return max(breaks.values()) - (last in breaks)
+    return breaks - (last in {b"\n", b"\r"})
 
 
 def good_rows(
@@ -129,8 +135,8 @@ def good_rows(
     Raises while iterating:
         FileRefused: as `judge`, but for `no_rows`.
     """
-    layout = layout or read_layout(path, profile)
-    seen, make, records = SeenKeys(), good_rows_maker(profile), Records(path, layout)
+    layout = layout or layout_of(path, profile)
+    seen, make, records = SeenKeys(), good_rows_maker(profile), records_of(path, layout)
     for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
         fresh = chunk.keep(seen.add_all(chunk.keys))
         if chunk.row_through > after_row:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from dispatch.application.intake.corrections import Correction
 from dispatch.application.intake.fields import ValueRefused
+from dispatch.application.intake.formats import records_of
 from dispatch.application.intake.judge import ERRORS_PER_CODE_MAX
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay, fitted
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.records import Records
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
 from dispatch.domain.rows import RowError
 
@@ -52,7 +52,7 @@ class JudgedCorrection:
         Raises FileRefused as `Records`.
         """
         read, make = RowReader(self._profile, self._layout), good_row_maker(self._profile)
-        for row, line, before in self._earlier.over(Records(self._path, self._layout)):
+        for row, line, before in self._earlier.over(records_of(self._path, self._layout)):
             if self._earlier.is_good(before):
                 continue
             is_named = row in self._correction

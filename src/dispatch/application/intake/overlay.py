@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dispatch.application.intake.corrections import Correction, read_correction
 from dispatch.application.intake.fields import ValueRefused
-from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.formats import layout_of
+from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.row import RowReader
 from dispatch.application.ports.files import FileStore
@@ -59,7 +60,7 @@ def overlay_of(files: FileStore, batch: Batch) -> Overlay | None:
     if not batch.corrections:
         return None
     profile = profile_named(batch.profile)
-    layout = read_layout(files.path(batch.file_hash), profile)
+    layout = layout_of(files.path(batch.file_hash), profile)
     return read_overlay(files, batch.corrections, profile, layout)
 
 
@@ -71,5 +72,5 @@ def fitted(cells: list[str], layout: Layout) -> list[str]:
         surplus.pop()
     kept = cells[:width] + [""] * (width - len(cells))
     if surplus:
-        kept[-1] = layout.delimiter.join([kept[-1], *surplus])
+        kept[-1] = (layout.delimiter or " ").join([kept[-1], *surplus])
     return kept

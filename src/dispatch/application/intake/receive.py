@@ -16,6 +16,7 @@ from dispatch.application.ports.ledger import Cause, EventLedger
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import ReceiveBatch
 from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.rows import Budget
 
 CHUNK_BYTES = 1 << 20
@@ -77,6 +78,7 @@ class ReceiveFile:
         error_threshold_percent: int = 10,
         by: str = "",
         force: bool = False,
+        priority: Priority = Priority.NORMAL,
     ) -> Received:
         """Keep the file and record that it was received; a `force`d run is a new batch that keeps the hash.
 
@@ -101,6 +103,7 @@ class ReceiveFile:
             error_threshold_percent=error_threshold_percent,
             run=run,
             by=by,
+            priority=priority,
         )
         asked = identity.command_id(batch_id, "receive", command.at)
         cause = Cause(command_id=asked, correlation_id=batch_id, actor=by)
@@ -116,6 +119,7 @@ class ReceiveFile:
         error_threshold_percent: int = 10,
         by: str = "",
         force: bool = False,
+        priority: Priority = Priority.NORMAL,
     ) -> Received:
         """Receive a whole file from a stream or from chunks. Raises as `complete`."""
         upload = self.begin(profile)
@@ -123,7 +127,13 @@ class ReceiveFile:
             for chunk in _chunks(source):
                 upload.write(chunk)
             return self.complete(
-                upload, profile, file_name, error_threshold_percent=error_threshold_percent, by=by, force=force
+                upload,
+                profile,
+                file_name,
+                error_threshold_percent=error_threshold_percent,
+                by=by,
+                force=force,
+                priority=priority,
             )
         finally:
             upload.discard()

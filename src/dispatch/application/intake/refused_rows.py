@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatch.application.intake.fields import ValueRefused
+from dispatch.application.intake.formats import records_of
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.records import Records
 from dispatch.application.intake.row import RowReader
 from dispatch.domain.rows import RowError
 
@@ -30,7 +30,7 @@ def refused_rows(
         FileRefused: as `Records`.
     """
     read = RowReader(profile, layout)
-    for row, line, cells in overlay.over(Records(path, layout)):
+    for row, line, cells in overlay.over(records_of(path, layout)):
         if row in mended:
             continue
         try:

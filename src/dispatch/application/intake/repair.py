@@ -8,8 +8,8 @@ from typing import cast
 from dispatch.application.batches import load_batch
 from dispatch.application.handle import handle
 from dispatch.application.intake.corrections import Correction, read_correction
+from dispatch.application.intake.formats import layout_of
 from dispatch.application.intake.judge_correction import JudgedCorrection
-from dispatch.application.intake.layout import read_layout
 from dispatch.application.intake.opening import open_jobs
 from dispatch.application.intake.overlay import read_overlay
 from dispatch.application.intake.profiles import Profile, profile_named
@@ -55,7 +55,7 @@ class RepairBatch:
         if not waits(batch) or batch.corrections_judged >= number:
             return  # Somebody was faster.
         profile, path = profile_named(batch.profile), self.files.path(batch.file_hash)
-        layout = read_layout(path, profile)
+        layout = layout_of(path, profile)
         correction = read_correction(self.files.path(batch.corrections[number - 1]), profile, layout)
         earlier = read_overlay(self.files, batch.corrections[: number - 1], profile, layout)
         judged = JudgedCorrection(path, profile, layout, earlier, correction)

@@ -14,6 +14,15 @@ from dispatch.domain.consent import Permission
 from dispatch.domain.person import Person
 from dispatch.domain.rows import RowCode, RowError
 
+BROKEN = {
+    RowCode.NOT_AN_OBJECT: ("one JSON object a row", 'write it as {"column": "value", ...}'),
+    RowCode.NESTED: (
+        "a text, a number, true, false or null",
+        "send the value itself, not an object or array around it",
+    ),
+    RowCode.TWICE: ("each column once", "keep one of the keys that mean this column"),
+}
+"""What is expected of a row that could not be taken apart, and how to mend it."""
 WHOLE_ROW = "row"
 """Stands for the column of an error that concerns the row as a whole."""
 
@@ -39,6 +48,14 @@ class Refusal(NamedTuple):
     text: str
 
 
+class BrokenCells(list[str]):
+    """A row that could not be taken apart into cells: it is refused as a whole, or for the value at one place."""
+
+    def __init__(self, code: RowCode, place: int | str, found: str) -> None:
+        super().__init__()
+        self.code, self.place, self.found = code, place, found
+
+
 class RowReader:
     """Reads rows of one layout by one profile."""
 
@@ -49,7 +66,7 @@ class RowReader:
         # Position -1, a column that the file does not have, is an empty cell at the end.
         self._texts = pick if -1 not in layout.positions else lambda cells: pick([*cells, ""])
         self._width = len(layout.header)
-        self._delimiter = DELIMITERS[layout.delimiter]
+        self._delimiter = DELIMITERS.get(layout.delimiter, "delimiter")
         self._key_at = profile.columns.index(profile.column(profile.natural_key))
 
     def __call__(self, cells: list[str]) -> list[Any]:
@@ -64,6 +81,9 @@ class RowReader:
 
     def refusals(self, cells: list[str]) -> list[Refusal]:
         """Everything that is wrong with a row that `__call__` refused; at most one refusal a column."""
+        if isinstance(cells, BrokenCells):
+            column = self._columns[cells.place] if isinstance(cells.place, int) else None
+            return [Refusal(cells.code, column, cells.found)]
         if len(cells) != self._width:
             return [Refusal(RowCode.CELLS, None, f"{len(cells)} cells")]
         refusals = []
@@ -77,6 +97,10 @@ class RowReader:
     def explain(self, refusal: Refusal, row: int, line: int) -> RowError:
         """The refusal in words, without any personal value."""
         code, column, text = refusal
+        if code in BROKEN:
+            expected, fix = BROKEN[code]
+            name = column.name if column else WHOLE_ROW
+            return RowError(row=row, line=line, column=name, code=code, found=text, expected=expected, fix=fix)
         if column is None:
             expected = f"{self._width} cells, as in the header"
             fix = f'put a value that holds a {self._delimiter} into double quotes ("...")'

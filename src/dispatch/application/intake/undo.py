@@ -83,8 +83,8 @@ class UndoImport:
     pause: Callable[[float], None] = time.sleep
     jobs_per_chunk: int = JOBS_PER_CHUNK
 
-    def __call__(self, batch_id: str) -> None:
-        """Take back a batch of which that was asked.
+    def __call__(self, batch_id: str) -> bool:
+        """Take back a batch of which that was asked; False where another worker had ended that already.
 
         Raises:
             AttemptsUnderWay: run it again in a while.
@@ -93,7 +93,7 @@ class UndoImport:
         events = batch_events(self.ledger, batch_id)
         batch = decider.fold(events)
         if batch.status is not BatchStatus.UNDOING:
-            return
+            return False
         asked = next(event for event in reversed(events) if isinstance(event, UndoRequested))
         cancelled, kept = 0, list[int]()
         left: Sequence[int] = rows_of(batch)
@@ -113,6 +113,7 @@ class UndoImport:
         self.natural_keys.release(batch_id, kept, resets=batch.resets)
         finish = FinishUndo(batch_id=batch_id, at=self.clock(), cancelled=cancelled, kept=batch.kept + len(kept))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "undone", batch.resets))
+        return True
 
     def release(self, batch_id: str) -> None:
         """Give up keys once more: a worker that was still admitting may have claimed some when the undo had ended."""

@@ -24,3 +24,7 @@ class NaturalKeys(Protocol):
     def release(self, batch_id: str, kept: Iterable[int], *, resets: int = 0) -> None:
         """Give up every key that the batch has claimed since this reset, but for those of the rows in `kept`."""
         ...
+
+    def known(self, profile: str, keys: Sequence[str]) -> set[str]:
+        """Which of these keys a row owns already. Nothing is claimed."""
+        ...

@@ -18,6 +18,10 @@ HERE = "dispatch.entrypoints.cli"
         "correct": (f"{HERE}.batch_correct:correct", "Send refused rows again, corrected."),
         "undo": (f"{HERE}.batch_undo:undo", "Take an import back: cancel what was not sent."),
         "reset": (f"{HERE}.batch_reset:reset", "Have the file judged again from the beginning."),
+        "desk": (f"{HERE}.batch_desk:desk", "Batches that wait for a person's approval."),
+        "approve": (f"{HERE}.batch_desk:approve", "Let a batch in that waits for approval."),
+        "reject": (f"{HERE}.batch_desk:reject", "Reject a batch that waits for approval."),
+        "prioritise": (f"{HERE}.batch_desk:prioritise", "Take a batch in before others, or after them."),
     },
 )
 def batch() -> None:
@@ -31,6 +35,7 @@ def batch() -> None:
       dispatch batch errors 3f2b8c1e --corrections mend.csv
       dispatch batch correct 3f2b8c1e mend.csv --wait
       dispatch batch undo 3f2b8c1e --reason "the wrong file" --dry-run
+      dispatch batch desk
     """
 
 

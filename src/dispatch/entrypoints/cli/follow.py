@@ -14,7 +14,7 @@ from dispatch.entrypoints.cli.displays import Display, LinesDisplay, LiveDisplay
 POLL_S = 0.2
 STANDSTILL_S = 10.0
 STANDSTILL = "Nothing has taken the file up for 10 s: does `dispatch up` run on this data folder? (`dispatch doctor`)"
-RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
+RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE, BatchStatus.AWAITING_APPROVAL}
 
 
 def at_rest(row: BatchRow) -> bool:
@@ -44,7 +44,7 @@ class BatchFollower:
         self._stop, self._poll_s, self._clock = stop or Event(), poll_s, clock
 
     def run(self) -> BatchRow | None:
-        """Return the batch once it is closed, rejected or waits on people; when stopped, as it was last seen.
+        """Return the batch once it is closed, rejected or waits for people; when stopped, as it was last seen.
 
         Raises what the queries raise; calling again goes on.
         """

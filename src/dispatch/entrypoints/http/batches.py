@@ -10,16 +10,20 @@ from uuid import UUID
 
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.params import FromPath, QueryParameter, SkipValidation
 from litestar.response import Stream
 
+from dispatch.application.intake.forecast import Forecast
+from dispatch.application.intake.receive import Received
 from dispatch.application.ports.queries import RowErrorRow
+from dispatch.domain.batch.desk import Priority
+from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
-from dispatch.entrypoints.http.receiving import Options, receive_upload
+from dispatch.entrypoints.http.receiving import WORKBOOK, Options, forecast_upload, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
@@ -44,6 +48,8 @@ class UploadOperation(Operation):
 
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING, description="CSV in UTF-8 with a header line")
+        rows = Schema(type=OpenAPIType.STRING, description='One object a line, an array of objects, or {"rows": [...]}')
+        workbook = Schema(type=OpenAPIType.STRING, format=OpenAPIFormat.BINARY, description="XLSX; its first sheet")
         form = Schema(
             type=OpenAPIType.OBJECT,
             required=["file"],
@@ -52,13 +58,20 @@ class UploadOperation(Operation):
                 "profile": Schema(type=OpenAPIType.STRING, description="Before the file."),
                 "error_threshold_percent": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=100),
                 "force": Schema(type=OpenAPIType.BOOLEAN),
+                "priority": Schema(type=OpenAPIType.STRING, enum=[priority.value for priority in Priority]),
             },
         )
         self.request_body = RequestBody(
             required=True,
             description="The file: as the field `file` of a form, or bare. The name of a bare one may be given in"
             " X-File-Name or Content-Disposition.",
-            content={"multipart/form-data": OpenAPIMediaType(form), "text/csv": OpenAPIMediaType(text)},
+            content={
+                "multipart/form-data": OpenAPIMediaType(form),
+                "text/csv": OpenAPIMediaType(text),
+                "application/x-ndjson": OpenAPIMediaType(rows),
+                "application/json": OpenAPIMediaType(rows),
+                WORKBOOK: OpenAPIMediaType(workbook),
+            },
         )
 
 
@@ -76,13 +89,27 @@ async def upload_batch(
     profile: Annotated[str, QueryParameter(description="What kind of rows these are.")] = "service-job",
     error_threshold_percent: Threshold = None,
     force: Annotated[bool, QueryParameter(description="Import again what was received before.")] = False,
-) -> Response[Accepted]:
-    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before."""
+    priority: Annotated[Priority | None, QueryParameter(description="How urgent it is; normal unless given.")] = None,
+    dry_run: Annotated[bool, QueryParameter(description="Say what would happen, and write nothing.")] = False,
+) -> Response[Accepted] | Response[Forecast]:
+    """Send a file. 202 when it is new; 200 with the first batch when the same content was received before.
+
+    With `dry_run` always 200, with what the file would come to.
+    """
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
-    options = Options(profile=profile, error_threshold_percent=budget, force=force)
+    options = Options(
+        profile=profile, error_threshold_percent=budget, force=force, priority=priority or Priority.NORMAL
+    )
+    if dry_run:
+        return Response(await forecast_upload(request, app.receive, app.dry_run, options), status_code=200)
     received = await receive_upload(request, app.receive, options, ACTOR)
+    return await asyncio.to_thread(accepted, app, received)
+
+
+def accepted(app: App, received: Received) -> Response[Accepted]:
+    """The answer to whoever sent rows: the batch that they are, and where to look for it."""
     location = f"/v1/batches/{received.batch_id}"
-    first = await asyncio.to_thread(find_batch, app, received.batch_id) if received.duplicate else None
+    first = find_batch(app, received.batch_id) if received.duplicate else None
     answer = Accepted(
         batch_id=received.batch_id,
         file_hash=received.file_hash,
@@ -97,10 +124,14 @@ async def upload_batch(
 
 @get("/batches", operation_id="listBatches", sync_to_thread=True, responses=documented())
 def list_batches(
-    request: Request[Any, Any, Any], app: TheApp, limit: Limit = 50, cursor: Cursor = ""
+    request: Request[Any, Any, Any],
+    app: TheApp,
+    status: Annotated[BatchStatus | None, QueryParameter(description="Only batches that stand so.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = "",
 ) -> Response[Page[BatchShown]]:
-    """Batches, newest first."""
-    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime))
+    """Batches, newest first; what waits for a person's approval with `status=awaiting_approval`."""
+    rows = app.queries.batches(limit=limit + 1, before=decode_cursor(cursor, datetime), status=status)
     items = [shown(row) for row in rows[:limit]]
     return paged(request, items, items[-1].received_at if len(rows) > limit else None)
 

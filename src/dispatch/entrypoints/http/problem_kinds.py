@@ -18,6 +18,8 @@ KINDS: dict[str, Kind] = {
     "upload_broken_off": Kind(400, "The upload broke off"),
     "file_field_missing": Kind(400, "The form holds no file"),
     "field_invalid": Kind(400, "A field of the form cannot be used"),
+    "signature_invalid": Kind(401, "The signature is not valid"),
+    "signature_stale": Kind(401, "The signature is too old"),
     "cross_site_request": Kind(403, "Another site may not act here"),
     "not_found": Kind(404, "There is nothing here"),
     "method_not_allowed": Kind(405, "The resource does not know this method"),
@@ -45,6 +47,10 @@ KINDS: dict[str, Kind] = {
     "quote_unclosed": Kind(422, "A quote is never closed"),
     "quote_misplaced": Kind(422, "A quote is in the wrong place"),
     "csv_malformed": Kind(422, "The file is not CSV"),
+    "json_malformed": Kind(422, "The file is not rows in JSON"),
+    "json_too_large": Kind(413, "The array of rows is too large"),
+    "workbook_unreadable": Kind(422, "The workbook cannot be read"),
+    "workbook_too_large": Kind(413, "The workbook unpacks to too much"),
     "file_missing": Kind(422, "There is no such file"),
     "file_is_directory": Kind(422, "This is a folder"),
     "file_unreadable": Kind(422, "The file cannot be read"),
@@ -60,7 +66,7 @@ KINDS: dict[str, Kind] = {
     "batch_not_judged": Kind(409, "The batch is not judged yet"),
     "batch_has_open_jobs": Kind(409, "The batch has open jobs"),
     "batch_not_awaiting_approval": Kind(409, "The batch does not wait for approval"),
-    "approver_brought_it": Kind(409, "Whoever brought the file may not approve it"),
+    "approver_brought_it": Kind(403, "Whoever brought the file may not approve it"),
     "batch_taken_in": Kind(409, "The batch is taken in already"),
     "batch_busy": Kind(409, "The batch is being taken in or taken back"),
     "batch_whole": Kind(409, "No row of the batch is refused"),
@@ -81,8 +87,17 @@ KINDS: dict[str, Kind] = {
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
 
+FIXES = {
+    "batch_not_awaiting_approval": "what waits is listed by GET /v1/batches?status=awaiting_approval",
+    "approver_brought_it": "let somebody else approve it, under another `by`",
+    "batch_taken_in": "its rows are jobs already: see GET /v1/jobs?batch_id=",
+    "reason_missing": "say why in `reason`, without personal data",
+}
+"""What to do about a rule that stands in the way, where the rule alone does not say it."""
+
 BY_STATUS = {
     400: "request_invalid",
+    401: "signature_invalid",
     403: "cross_site_request",
     404: "not_found",
     405: "method_not_allowed",

@@ -18,8 +18,11 @@ from multipart import (  # type: ignore[import-untyped]  # The package has annot
 )
 
 from dispatch.application.intake.correct import CorrectBatch, Corrected
+from dispatch.application.intake.dry_run import DryRun
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received, ReceiveFile, Upload
+from dispatch.domain.batch.desk import Priority
 from dispatch.entrypoints.http.problem import Refused
 
 FIELD_BYTES_MAX = 1_000
@@ -27,6 +30,12 @@ FORM_BYTES_MAX = 64_000
 """What a form may hold besides the file."""
 PARTS_MAX = 10
 NAME_CHARACTERS_MAX = 200
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+BARE = {"text/csv": "csv", "application/x-ndjson": "ndjson", "application/json": "json", WORKBOOK: "xlsx"}
+"""Content types under which a file may be the whole body, with the ending of its name where none is given.
+
+What it is, its first bytes say: none of these is believed.
+"""
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 
@@ -39,6 +48,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "service-job"
     error_threshold_percent: int = 10
     force: bool = False
+    priority: Priority = Priority.NORMAL
 
 
 async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, options: Options, by: str) -> Received:
@@ -51,9 +61,6 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
     """
     profile_named(options.profile)
 
-    def begin(options: Options) -> Upload:
-        return receive.begin(profile_named(options.profile))
-
     def complete(upload: Upload, name: str, options: Options) -> Received:
         return receive.complete(
             upload,
@@ -62,9 +69,31 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
             error_threshold_percent=options.error_threshold_percent,
             by=by,
             force=options.force,
+            priority=options.priority,
         )
 
-    return await _receive(request, Arriving(begin, complete, options), receive.file_bytes_max)
+    return await _receive(request, Arriving(_beginning(receive), complete, options), receive.file_bytes_max)
+
+
+async def forecast_upload(
+    request: Request[Any, Any, Any], receive: ReceiveFile, dry_run: DryRun, options: Options
+) -> Forecast:
+    """What the file of a request would come to; nothing is written. Raises as `receive_upload`, ViewsUnavailable."""
+    profile_named(options.profile)
+
+    def forecast(upload: Upload, _: str, options: Options) -> Forecast:
+        return dry_run(
+            upload,
+            profile_named(options.profile),
+            error_threshold_percent=options.error_threshold_percent,
+            force=options.force,
+        )
+
+    return await _receive(request, Arriving(_beginning(receive), forecast, options), receive.file_bytes_max)
+
+
+def _beginning(receive: ReceiveFile) -> Callable[[Options], Upload]:
+    return lambda options: receive.begin(profile_named(options.profile))
 
 
 async def receive_correction(
@@ -89,21 +118,21 @@ async def receive_correction(
 
 async def _receive(request: Request[Any, Any, Any], arriving: "Arriving[R]", file_bytes_max: int) -> R:
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    length = _length(request)
+    length = declared_length(request)
     try:
         match kind.lower():
             case "multipart/form-data":
                 _check_length(length, file_bytes_max + FORM_BYTES_MAX)
                 await _read_form(request, arriving, parameters.get("boundary", ""))
-            case "text/csv":
+            case bare if bare in BARE:
                 _check_charset(parameters.get("charset", "utf-8"))
                 _check_length(length, file_bytes_max)
-                await arriving.begin(_name_in_headers(request))
-                async for chunk in _chunks(request):
+                await arriving.begin(_name_in_headers(request) or f"upload.{BARE[bare]}")
+                async for chunk in chunks_of(request):
                     await arriving.write(chunk)
             case _:
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
-                fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
+                fix = f"send it as the field `file` of multipart/form-data, or bare as {', '.join(BARE)}"
                 raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
         return await arriving.complete()
     finally:
@@ -157,7 +186,8 @@ class Arriving(Generic[R]):
             await asyncio.to_thread(self._upload.write, waiting)
 
 
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises Refused: `upload_broken_off`."""
     try:
         async for chunk in request.stream():
             yield chunk
@@ -170,7 +200,7 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving[Any], b
     part, value = None, bytearray()
     try:
         parser = PushMultipartParser(boundary, max_segment_count=PARTS_MAX, strict=True)
-        async for chunk in _chunks(request):
+        async for chunk in chunks_of(request):
             for event in parser.parse(chunk) if chunk else ():
                 if isinstance(event, MultipartSegment):
                     part, value = event, bytearray()
@@ -195,7 +225,7 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving[Any], b
 async def _begin_file(arriving: Arriving[Any], part: MultipartSegment) -> None:
     if arriving.begun:
         raise _field("file", "is there twice", "send one file a request")
-    await arriving.begin(plain_name(part.filename or ""))
+    await arriving.begin(plain_name(part.filename or "") or "upload.csv")
 
 
 def _with_field(arriving: Arriving[Any], name: str, text: str) -> Options:
@@ -213,6 +243,10 @@ def _with_field(arriving: Arriving[Any], name: str, text: str) -> Options:
             if text.lower() not in _TRUE | _FALSE:
                 raise _field(name, "is neither true nor false", "use true or false")
             return msgspec.structs.replace(options, force=text.lower() in _TRUE)
+        case "priority" if text:
+            if text not in set(Priority):
+                raise _field(name, "is no priority", f"use one of {', '.join(Priority)}")
+            return msgspec.structs.replace(options, priority=Priority(text))
         case _:
             return options  # A button, or a field left empty.
 
@@ -233,7 +267,8 @@ def _check_charset(charset: str) -> None:
         raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
 
 
-def _length(request: Request[Any, Any, Any]) -> int:
+def declared_length(request: Request[Any, Any, Any]) -> int:
+    """The bytes that the client says it sends; 0 where it does not say."""
     text = request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
@@ -243,11 +278,11 @@ def _name_in_headers(request: Request[Any, Any, Any]) -> str:
         return plain_name(unquote(name))
     if disposition := request.headers.get("content-disposition"):
         return plain_name(parse_content_disposition(disposition)[2] or "")
-    return plain_name("")
+    return ""
 
 
 def plain_name(name: str) -> str:
-    """The name of a file without folders and control characters, at most 200 characters."""
+    """The name of a file without folders and control characters, at most 200 characters; it may be empty."""
     last = re.split(r"[/\\]", name)[-1]
     printable: Callable[[str], bool] = str.isprintable
-    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX] or "upload.csv"
+    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX]
