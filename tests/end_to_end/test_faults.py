@@ -135,10 +135,11 @@ def test_jetstream_may_be_wiped_between_two_starts(tmp_path: Path, jobs_file: Pa
 
 
 def kill_intake(running: Up) -> None:
-    """kill -9 the intake role as it is now, the one that took a killed one's place: whoever writes its log."""
-    log = (running.data / "logs" / "intake.log").resolve()
-    [pid] = eventually(lambda: writers_of(log), lambda pids: len(pids) == 1)
-    os.kill(pid, signal.SIGKILL)
+    """kill -9 the processes of the intake role as they are now, in a killed one's place too: who writes their logs."""
+    for number in (1, 2):
+        log = (running.data / "logs" / f"intake-{number}.log").resolve()
+        [pid] = eventually(lambda log=log: writers_of(log), lambda pids: len(pids) == 1)
+        os.kill(pid, signal.SIGKILL)
 
 
 def writers_of(path: Path) -> set[int]:

@@ -17,6 +17,8 @@ from dispatch.application.intake.profiles import SERVICE_JOB, Column, Kind, Prof
 from dispatch.application.intake.records import Records
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
 from dispatch.application.intake.seen import SeenKeys
+from dispatch.domain.consent import Permission
+from dispatch.domain.person import Person
 
 PLAIN = {
     Kind.TEXT: ["SJ-1", "Ann Smith", "O'Brien"],
@@ -192,3 +194,9 @@ def test_what_is_fixed_and_what_one_of_several_columns_must_have_is_the_same_by_
 def test_keys_are_seen_at_once_as_one_by_one(lists: list[list[str]]):
     at_once, one_by_one = SeenKeys(), SeenKeys()
     assert [at_once.add_all(keys) for keys in lists] == [[one_by_one.add(key) for key in keys] for keys in lists]
+
+
+def test_chunks_make_whole_persons_and_permissions():
+    """Rows are made with each field by name: whoever adds a field adds it to `good_rows_maker` too."""
+    assert set(Person.__struct_fields__) == {"name", "email", "phone", "address", "postcode", "notes", "encrypted"}
+    assert set(Permission.__struct_fields__) == {"basis", "consent_on", "statement", "sale_ref", "objected"}
