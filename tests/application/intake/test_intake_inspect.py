@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from intake_files import GOOD, HEADER, SAMPLES, feed, goods, inspect
 
 from dispatch.application.intake.inspect import FileInspector, inspect_file
-from dispatch.application.intake.layout import find_layout, read_layout
+from dispatch.application.intake.layout import find_layout
 from dispatch.application.intake.profiles import SERVICE_JOB
+from dispatch.application.intake.reading import read_layout
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.source import open_source
 

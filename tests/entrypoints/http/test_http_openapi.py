@@ -50,4 +50,10 @@ def test_every_error_is_described_as_a_problem(described: dict[str, Any]):
 
 def test_the_upload_says_what_it_takes(described: dict[str, Any]):
     body = described["paths"]["/v1/batches"]["post"]["requestBody"]
-    assert set(body["content"]) == {"multipart/form-data", "text/csv"}
+    assert set(body["content"]) == {
+        "multipart/form-data",
+        "text/csv",
+        "application/x-ndjson",
+        "application/json",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.intake.fields import ValueRefused
-from dispatch.application.intake.layout import Layout, read_layout
+from dispatch.application.intake.formats import Format
+from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.records import Records
+from dispatch.application.intake.reading import read_layout, records_of
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
 from dispatch.application.intake.seen import SeenKeys
@@ -57,12 +58,12 @@ def judge(
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
 
     Raises:
-        FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
+        FileRefused: `no_rows`; the file breaks in the middle (`records_of`); its header is not usable (`read_layout`).
     """
     layout = layout or read_layout(path, profile)
-    read, seen, records = RowReader(profile, layout), SeenKeys(), Records(path, layout)
+    read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
     make = good_row_maker(profile)
-    rows_at_most = rows_at_most_of(path) if budget else 0
+    rows_at_most = rows_at_most_of(path, layout.format) if budget else 0
     row = stopped_at_row = accepted = rejected = duplicates = 0
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
@@ -105,15 +106,20 @@ def judge(
     )
 
 
-def rows_at_most_of(path: Path) -> int:
-    """No file has more data rows than this: it has so many line breaks, and one of its lines is the header."""
+def rows_at_most_of(path: Path, kind: Format = Format.CSV) -> int:
+    """No file has more data rows than this: it has so many line breaks, and of CSV one line is the header.
+
+    0 where nobody knows, because rows are not lines.
+    """
+    if kind not in {Format.CSV, Format.NDJSON}:
+        return 0
     breaks, last = {b"\n": 0, b"\r": 0}, b""
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
             last = piece[-1:]
             for each in breaks:
                 breaks[each] += piece.count(each)
-    return max(breaks.values()) - (last in breaks)
+    return max(breaks.values()) - (last in breaks) + (kind is Format.NDJSON)
 
 
 def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
@@ -126,7 +132,7 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
     """
     layout = layout or read_layout(path, profile)
     read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in Records(path, layout):
+    for row, _, cells in records_of(path, layout):
         try:
             values = read(cells)
         except ValueRefused:

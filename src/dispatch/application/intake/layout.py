@@ -3,16 +3,15 @@
 import csv
 import difflib
 import re
-from pathlib import Path
 
 import msgspec
 
+from dispatch.application.intake.formats import BOM, Format
 from dispatch.application.intake.profiles import Profile, column_key
 from dispatch.application.intake.refused import FileRefused, file_empty
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEADER_BYTES_MAX = 64 * 1024
-BOM = b"\xef\xbb\xbf"
 _LIKE_DATA = re.compile(r"@|^[£(+]?[0-9][0-9,. ()/-]*$")
 
 
@@ -28,17 +27,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...]
     newline: str
     has_bom: bool
-
-
-def read_layout(path: Path, profile: Profile) -> Layout:
-    """The layout of a file that was inspected before. Raises FileRefused as `find_layout`."""
-    with path.open("rb") as file:
-        head = file.read(2 * HEADER_BYTES_MAX)
-        is_whole = not file.read(1)
-    found = find_layout(head, profile, is_whole=is_whole)
-    if found is None:
-        raise _too_long(1)
-    return found[0]
+    format: Format = Format.CSV
+    keys: dict[str, int] = {}
+    """Of objects: the cell for each key, as `column_key` writes it."""
 
 
 def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layout, int] | None:
@@ -75,7 +66,7 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
         raise file_empty()
     record = head[start:end].decode("utf-8", errors="replace").rstrip("\r\n")
     delimiter, cells = _split(record, profile, f"line {line}")
-    positions, ignored = _positions(cells, profile, f"the header, line {line}")
+    positions, ignored = positions_of(cells, profile, f"the header, line {line}")
     layout = Layout(
         delimiter=delimiter,
         header=tuple(cells),
@@ -130,20 +121,26 @@ def _split(record: str, profile: Profile, where: str) -> tuple[str, list[str]]:
                 "separate them by comma, semicolon, tab or bar",
             )
         if known(best) == 0 or any(_LIKE_DATA.search(cell) for cell in cells):
-            raise FileRefused(
-                "header_missing",
-                f"the first line names no column of the profile {profile.name}",
-                where,
-                f"put a header first, such as {profile.header()}",
-            )
+            raise header_missing(profile, where)
     return best, cells
+
+
+def header_missing(profile: Profile, where: str) -> FileRefused:
+    """The refusal of a file that begins with data."""
+    what = f"the first line names no column of the profile {profile.name}"
+    return FileRefused("header_missing", what, where, f"put a header first, such as {profile.header()}")
 
 
 def _name(character: str) -> str:
     return "spaces" if character == " " else f"{character!r} (U+{ord(character):04X})"
 
 
-def _positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def positions_of(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Which cell is which column of the profile, and the headers that it does not know.
+
+    Raises:
+        FileRefused: `columns_missing` or `columns_duplicated`.
+    """
     keys = [column_key(cell) for cell in cells]
     taken: set[int] = set()
     positions = []

@@ -1,6 +1,6 @@
 """One row: its cells to values, what is wrong with them, and the good row that they make."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ import msgspec
 from dispatch.application.intake.advice import advice, found
 from dispatch.application.intake.fields import ValueRefused, reader_of
 from dispatch.application.intake.layout import DELIMITERS, Layout
+from dispatch.application.intake.odd_rows import WHOLE, OddRow, is_odd, odd_advice
 from dispatch.application.intake.profiles import Column, Profile
 from dispatch.domain.consent import Permission
 from dispatch.domain.person import Person
@@ -48,6 +49,7 @@ class RowReader:
         pick = itemgetter(*layout.positions)
         # Position -1, a column that the file does not have, is an empty cell at the end.
         self._texts = pick if -1 not in layout.positions else lambda cells: pick([*cells, ""])
+        self._positions = layout.positions
         self._width = len(layout.header)
         self._delimiter = DELIMITERS[layout.delimiter]
         self._key_at = profile.columns.index(profile.column(profile.natural_key))
@@ -64,10 +66,20 @@ class RowReader:
 
     def refusals(self, cells: list[str]) -> list[Refusal]:
         """Everything that is wrong with a row that `__call__` refused; at most one refusal a column."""
+        odd: Mapping[int, tuple[RowCode, str]] = {}
+        if isinstance(cells, OddRow):
+            odd, cells = cells.odd, cells.cells
+            if WHOLE in odd:
+                return [Refusal(odd[WHOLE][0], None, odd[WHOLE][1])]
         if len(cells) != self._width:
             return [Refusal(RowCode.CELLS, None, f"{len(cells)} cells")]
         refusals = []
-        for column, read, text in zip(self._columns, self._readers, self._texts(cells), strict=True):
+        for column, read, text, place in zip(
+            self._columns, self._readers, self._texts(cells), self._positions, strict=True
+        ):
+            if place in odd:
+                refusals.append(Refusal(odd[place][0], column, odd[place][1]))
+                continue
             try:
                 read(text)
             except ValueRefused as refused:
@@ -77,6 +89,10 @@ class RowReader:
     def explain(self, refusal: Refusal, row: int, line: int) -> RowError:
         """The refusal in words, without any personal value."""
         code, column, text = refusal
+        if is_odd(code):
+            expected, fix = odd_advice(code, column)
+            name = column.name if column else WHOLE_ROW
+            return RowError(row=row, line=line, column=name, code=code, found=text, expected=expected, fix=fix)
         if column is None:
             expected = f"{self._width} cells, as in the header"
             fix = f'put a value that holds a {self._delimiter} into double quotes ("...")'

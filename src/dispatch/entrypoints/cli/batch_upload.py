@@ -55,7 +55,9 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @shared_options
 @click.pass_obj
 def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool, wait: bool) -> None:
-    """Take a CSV file in as a batch; FILE may be `-` for the standard input.
+    """Take a file in as a batch; FILE may be `-` for the standard input.
+
+    It holds CSV, JSON objects (one a line, or an array), or it is an .xlsx workbook: its content says which.
 
     The same content is the same batch: sending it again changes nothing, and says which batch was the first.
     With --wait the exit code is 1 when the batch was rejected.
@@ -63,7 +65,7 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
     \b
     Examples:
       dispatch batch upload jobs.csv
-      dispatch batch upload jobs.csv --wait --threshold 5
+      dispatch batch upload jobs.xlsx --wait --threshold 5
       gunzip -c jobs.csv.gz | dispatch batch upload - --json
       dispatch batch upload jobs.csv --force
     """

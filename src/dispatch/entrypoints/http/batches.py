@@ -18,7 +18,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
-from dispatch.entrypoints.http.receiving import Options, receive_upload
+from dispatch.entrypoints.http.receiving import WORKBOOK, Options, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
@@ -36,11 +36,15 @@ class UploadOperation(Operation):
 
     def __post_init__(self) -> None:
         text = Schema(type=OpenAPIType.STRING, description="CSV in UTF-8 with a header line")
+        lines = Schema(type=OpenAPIType.STRING, description="One JSON object a line, in UTF-8; keys are headers")
+        row = Schema(type=OpenAPIType.OBJECT)
+        array = Schema(type=OpenAPIType.ARRAY, items=row, min_items=1)
+        workbook = Schema(type=OpenAPIType.STRING, description="A workbook; its first visible sheet")
         form = Schema(
             type=OpenAPIType.OBJECT,
             required=["file"],
             properties={
-                "file": text,
+                "file": Schema(type=OpenAPIType.STRING, description="Any of the formats below."),
                 "profile": Schema(type=OpenAPIType.STRING, description="Before the file."),
                 "error_threshold_percent": Schema(type=OpenAPIType.INTEGER, minimum=0, maximum=100),
                 "force": Schema(type=OpenAPIType.BOOLEAN),
@@ -50,7 +54,13 @@ class UploadOperation(Operation):
             required=True,
             description="The file: as the field `file` of a form, or bare. The name of a bare one may be given in"
             " X-File-Name or Content-Disposition.",
-            content={"multipart/form-data": OpenAPIMediaType(form), "text/csv": OpenAPIMediaType(text)},
+            content={
+                "multipart/form-data": OpenAPIMediaType(form),
+                "text/csv": OpenAPIMediaType(text),
+                "application/x-ndjson": OpenAPIMediaType(lines),
+                "application/json": OpenAPIMediaType(array),
+                WORKBOOK: OpenAPIMediaType(workbook),
+            },
         )
 
 

@@ -26,6 +26,17 @@ FORM_BYTES_MAX = 64_000
 """What a form may hold besides the file."""
 PARTS_MAX = 10
 NAME_CHARACTERS_MAX = 200
+WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+NAME_OF = {
+    "text/csv": "upload.csv",
+    "application/x-ndjson": "upload.ndjson",
+    "application/ndjson": "upload.ndjson",
+    "application/jsonl": "upload.ndjson",
+    "application/json": "upload.json",
+    WORKBOOK: "upload.xlsx",
+    "application/octet-stream": "upload",
+}
+"""What a bare file may be sent as, and its name where none is given. What it is, its content says."""
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off", ""})
 
@@ -39,7 +50,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, options: Options, by: str) -> Received:
-    """Receive the file of a request, a form or the bare text; fields of a form win over `options`.
+    """Receive the file of a request, a form or the bare file; fields of a form win over `options`.
 
     Raises:
         Refused: the request is not an upload.
@@ -54,15 +65,15 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
             case "multipart/form-data":
                 _check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
                 await _read_form(request, arriving, parameters.get("boundary", ""))
-            case "text/csv":
+            case bare if bare in NAME_OF:
                 _check_charset(parameters.get("charset", "utf-8"))
                 _check_length(length, receive.file_bytes_max)
-                await arriving.begin(_name_in_headers(request))
+                await arriving.begin(_name_in_headers(request, NAME_OF[bare]))
                 async for chunk in _chunks(request):
                     await arriving.write(chunk)
             case _:
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
-                fix = "send it as the field `file` of multipart/form-data, or bare with Content-Type: text/csv"
+                fix = f"send it as the field `file` of multipart/form-data, or bare as {', '.join(NAME_OF)}"
                 raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
         return await arriving.complete(by)
     finally:
@@ -204,16 +215,16 @@ def _length(request: Request[Any, Any, Any]) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _name_in_headers(request: Request[Any, Any, Any]) -> str:
+def _name_in_headers(request: Request[Any, Any, Any], name_else: str) -> str:
     if name := request.headers.get("x-file-name"):
-        return plain_name(unquote(name))
+        return plain_name(unquote(name), name_else)
     if disposition := request.headers.get("content-disposition"):
-        return plain_name(parse_content_disposition(disposition)[2] or "")
-    return plain_name("")
+        return plain_name(parse_content_disposition(disposition)[2] or "", name_else)
+    return name_else
 
 
-def plain_name(name: str) -> str:
+def plain_name(name: str, name_else: str = "upload.csv") -> str:
     """The name of a file without folders and control characters, at most 200 characters."""
     last = re.split(r"[/\\]", name)[-1]
     printable: Callable[[str], bool] = str.isprintable
-    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX] or "upload.csv"
+    return "".join(filter(printable, last)).strip()[:NAME_CHARACTERS_MAX] or name_else
