@@ -33,6 +33,7 @@ def test_every_setting_has_its_variable_its_default_and_a_meaning():
 def test_every_variable_of_the_page_is_read(tmp_path: Path):
     page = (PAGES / "settings.md").read_text(encoding="utf-8")
     values = dict.fromkeys(re.findall(r"^\| `(DISPATCH_\w+)`", page, re.MULTILINE), "7")
+    values["DISPATCH_WEBHOOK_SECRETS"] = ""  # A 7 is none.
     loaded = load_settings(values)
     assert set(loaded.sources.values()) == set(values)
 

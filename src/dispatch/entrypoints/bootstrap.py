@@ -20,6 +20,7 @@ from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nat
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
+from dispatch.adapters.postgres.messages import PostgresMessageLog
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
@@ -48,6 +49,7 @@ from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.intake.retention import RemoveOldFiles
+from dispatch.application.intake.signatures import Secrets, read_secrets
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
@@ -75,6 +77,8 @@ class App:
     persons: PersonVault
     queries: Queries
     receive: ReceiveFile
+    messages: PostgresMessageLog
+    webhook_secrets: Secrets
     admit: AdmitBatch
     desk: JobDesk
     close_batches: CloseBatches
@@ -109,6 +113,7 @@ class App:
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
+        self.messages.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -188,6 +193,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
+        messages=PostgresMessageLog(pool),
+        webhook_secrets=read_secrets(settings.webhook_secrets),
         admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
         desk=JobDesk(ledger, utc_now),
         close_batches=CloseBatches(ledger, queries, utc_now),

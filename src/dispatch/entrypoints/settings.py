@@ -7,9 +7,11 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from dispatch.application.intake.signatures import SecretsInvalid, read_secrets
+
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key", "master_key"})
+SECRETS = frozenset({"provider_api_key", "master_key", "webhook_secrets"})
 URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
@@ -66,6 +68,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A larger file is refused (1 GiB)."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
+    webhook_secrets: str = ""
+    """Secrets of signed messages, `NAME=whsec_...` per source; a second one behind a comma while the first ends."""
     master_key: str = ""
     """Key over the keys of persons; empty: `master.key` in the data folder, made on the first start. Keep a copy."""
     seal_key_file: str = ""
@@ -113,6 +117,10 @@ def load_settings(
     for name, flag in (flags or {}).items():
         if flag is not None:
             values[name], sources[name] = _value(name, flag, f"--{name.replace('_', '-')}"), "command line"
+    try:
+        read_secrets(str(values.get("webhook_secrets", "")))
+    except SecretsInvalid as error:  # It says on which line, and nothing of what stands there.
+        raise SettingsError(f"{sources['webhook_secrets']}: {error}") from None
     return Loaded(Settings(**values), sources)
 
 

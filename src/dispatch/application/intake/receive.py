@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
@@ -16,6 +16,7 @@ from dispatch.application.ports.ledger import Cause, EventLedger
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import ReceiveBatch
 from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.rows import Budget
 
 CHUNK_BYTES = 1 << 20
@@ -127,6 +128,11 @@ class ReceiveFile:
             )
         finally:
             upload.discard()
+
+    def known(self, batch_id: str) -> Received:
+        """A batch that was received before, as the answer to who sends it again. Raises LedgerUnavailable."""
+        first = cast("BatchReceived", self.ledger.load(batch_id).events[0])
+        return Received(batch_id=batch_id, file_hash=first.file_hash, duplicate=True)
 
     def _next_run(self, file_hash: str) -> int:
         run = 1

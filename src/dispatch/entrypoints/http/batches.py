@@ -8,22 +8,21 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Request, Response, Router, get, post
-from litestar.di import NamedDependency
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
-from litestar.params import FromPath, QueryParameter, SkipValidation
+from litestar.params import FromPath, QueryParameter
 from litestar.response import Stream
 
 from dispatch.application.ports.queries import RowErrorRow
 from dispatch.entrypoints.bootstrap import App
+from dispatch.entrypoints.http.answers import TheApp, answer_received
 from dispatch.entrypoints.http.error_report import error_pages, to_csv, whole_rows
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
-from dispatch.entrypoints.http.problem import RETRY_AFTER_S, Refused, documented
+from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.receiving import WORKBOOK, Options, receive_upload
 from dispatch.entrypoints.http.shapes import Accepted, BatchDetail, BatchShown, detailed, find_batch, shown
 
 ACTOR = "api"
 
-TheApp = NamedDependency[SkipValidation[App]]
 Threshold = Annotated[
     int | None,
     QueryParameter(ge=0, le=100, description="Error budget in whole per cent; without it the server's setting."),
@@ -83,18 +82,7 @@ async def upload_batch(
     budget = app.settings.error_threshold_percent if error_threshold_percent is None else error_threshold_percent
     options = Options(profile=profile, error_threshold_percent=budget, force=force)
     received = await receive_upload(request, app.receive, options, ACTOR)
-    location = f"/v1/batches/{received.batch_id}"
-    first = await asyncio.to_thread(find_batch, app, received.batch_id) if received.duplicate else None
-    answer = Accepted(
-        batch_id=received.batch_id,
-        file_hash=received.file_hash,
-        duplicate=received.duplicate,
-        location=location,
-        batch=shown(first) if first else None,
-    )
-    if received.duplicate:
-        return Response(answer, status_code=200, headers={"Location": location})
-    return Response(answer, headers={"Location": location, "Retry-After": str(RETRY_AFTER_S)})
+    return await answer_received(app, received)
 
 
 @get("/batches", operation_id="listBatches", sync_to_thread=True, responses=documented())

@@ -18,6 +18,8 @@ KINDS: dict[str, Kind] = {
     "upload_broken_off": Kind(400, "The upload broke off"),
     "file_field_missing": Kind(400, "The form holds no file"),
     "field_invalid": Kind(400, "A field of the form cannot be used"),
+    "signature_invalid": Kind(401, "The message is not signed by this source"),
+    "message_stale": Kind(401, "The message is too old, or of the future"),
     "cross_site_request": Kind(403, "Another site may not act here"),
     "not_found": Kind(404, "There is nothing here"),
     "method_not_allowed": Kind(405, "The resource does not know this method"),

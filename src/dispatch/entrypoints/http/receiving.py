@@ -59,17 +59,17 @@ async def receive_upload(request: Request[Any, Any, Any], receive: ReceiveFile, 
     """
     arriving = Arriving(receive, options)
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
-    length = _length(request)
+    length = content_length(request)
     try:
         match kind.lower():
             case "multipart/form-data":
-                _check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
+                check_length(length, receive.file_bytes_max + FORM_BYTES_MAX)
                 await _read_form(request, arriving, parameters.get("boundary", ""))
             case bare if bare in NAME_OF:
                 _check_charset(parameters.get("charset", "utf-8"))
-                _check_length(length, receive.file_bytes_max)
+                check_length(length, receive.file_bytes_max)
                 await arriving.begin(_name_in_headers(request, NAME_OF[bare]))
-                async for chunk in _chunks(request):
+                async for chunk in chunks_of(request):
                     await arriving.write(chunk)
             case _:
                 what = f"a file cannot be sent as {kind[:80] or 'nothing in particular'}"
@@ -134,7 +134,8 @@ class Arriving:
             await asyncio.to_thread(self._upload.write, waiting)
 
 
-async def _chunks(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+async def chunks_of(request: Request[Any, Any, Any]) -> AsyncIterator[bytes]:
+    """The body as it arrives. Raises Refused: `upload_broken_off`."""
     try:
         async for chunk in request.stream():
             yield chunk
@@ -147,7 +148,7 @@ async def _read_form(request: Request[Any, Any, Any], arriving: Arriving, bounda
     part, value = None, bytearray()
     try:
         parser = PushMultipartParser(boundary, max_segment_count=PARTS_MAX, strict=True)
-        async for chunk in _chunks(request):
+        async for chunk in chunks_of(request):
             for event in parser.parse(chunk) if chunk else ():
                 if isinstance(event, MultipartSegment):
                     part, value = event, bytearray()
@@ -198,10 +199,11 @@ def _field(name: str, what: str, fix: str) -> Refused:
     return Refused("field_invalid", f"the field {name[:80]} {what}", where=f"field {name[:80]}", fix=fix)
 
 
-def _check_length(length: int, most: int) -> None:
+def check_length(length: int, most: int) -> None:
+    """Raises Refused: `file_too_large`."""
     if length > most:
-        what = f"the request holds {length:,} bytes and {most:,} are allowed"
-        raise Refused("file_too_large", what, where="header Content-Length", fix="split it into smaller files")
+        what = f"the request holds {length:,} bytes or more, and {most:,} are allowed"
+        raise Refused("file_too_large", what, where="request body", fix="split it into smaller files")
 
 
 def _check_charset(charset: str) -> None:
@@ -210,7 +212,8 @@ def _check_charset(charset: str) -> None:
         raise Refused("content_type_unsupported", what, where="header Content-Type", fix=fix)
 
 
-def _length(request: Request[Any, Any, Any]) -> int:
+def content_length(request: Request[Any, Any, Any]) -> int:
+    """Bytes of the body as announced; 0 where nothing was."""
     text = request.headers.get("content-length", "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
