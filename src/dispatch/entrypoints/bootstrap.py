@@ -1,6 +1,7 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
@@ -43,6 +45,10 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.sources.addresses import Allowed
+from dispatch.adapters.sources.folders import Folders
+from dispatch.adapters.sources.places import RealPlaces
+from dispatch.adapters.sources.web import Web
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
@@ -57,6 +63,8 @@ from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
+from dispatch.application.sources.desk import SourceDesk
+from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.work import RunStage
@@ -81,6 +89,9 @@ class App:
     webhook_secrets: Secrets
     admit: AdmitBatch
     desk: JobDesk
+    sources: SourceDesk
+    look_at_source: LookAtSource
+    source_looks: PostgresSourceLooks
     close_batches: CloseBatches
     erase: EraseContact
     remove_old_files: RemoveOldFiles
@@ -114,6 +125,7 @@ class App:
             self.rebuild_view(view)
         self.due.prepare()
         self.messages.prepare()
+        self.source_looks.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -171,6 +183,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
+    receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
+    folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
+    places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
+    looks = PostgresSourceLooks(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -192,11 +208,14 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         ledger=ledger,
         persons=persons,
         queries=queries,
-        receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
+        receive=receive,
         messages=PostgresMessageLog(pool),
         webhook_secrets=read_secrets(settings.webhook_secrets),
         admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
         desk=JobDesk(ledger, utc_now),
+        sources=SourceDesk(ledger, places, utc_now),
+        look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
+        source_looks=looks,
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
+from dispatch.domain.source.decide import NAME
+
 TOLERANCE_S = 300
 SECRET_BYTES_MIN, SECRET_BYTES_MAX = 24, 64
 PREFIX = "whsec_"
 SIGNATURES_MAX = 20
-SOURCE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}", re.ASCII)
 _MESSAGE_ID = re.compile(r"[A-Za-z0-9_:-]{1,128}", re.ASCII)  # No full stop: it separates what is signed.
 _TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
@@ -43,7 +44,7 @@ def read_secrets(text: str) -> dict[str, tuple[bytes, ...]]:
         if not line.strip() or line.strip().startswith("#"):
             continue
         name, equals, values = line.strip().partition("=")
-        if not equals or not SOURCE_NAME.fullmatch(name.strip()):
+        if not equals or not NAME.fullmatch(name.strip()):
             raise SecretsInvalid(f"line {number} is not NAME=whsec_..., with a name of a-z, 0-9, - and _")
         if name.strip() in found:
             raise SecretsInvalid(f"line {number} names a source a second time: write its secrets behind one name")

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import batches, jobs, webhooks
+from dispatch.entrypoints.http import batches, jobs, sources, webhooks
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.envelope import Envelope
@@ -35,6 +35,7 @@ def explain_problem(code: FromPath[str]) -> dict[str, Any]:
 ROUTES: list[Any] = [
     batches.routes,
     jobs.routes,
+    sources.routes,
     webhooks.routes,
     livez,
     readyz,

@@ -12,11 +12,15 @@ from multipart import parse_options_header  # type: ignore[import-untyped]  # As
 
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.signatures import MessageStale, SignatureInvalid, Verification
+from dispatch.application.sources.finding import actor, record_finding
+from dispatch.domain.source.events import SourceKind
+from dispatch.domain.source.state import SourceStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.answers import TheApp, answer_received
 from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.receiving import Arriving, Options, check_length, chunks_of, content_length
 from dispatch.entrypoints.http.shapes import Accepted
+from dispatch.entrypoints.http.sources import paused
 
 HEADERS = {
     "webhook-id": "Identifies the message; the same id again is the same message.",
@@ -87,21 +91,31 @@ async def send_rows(
 async def _take(
     request: Request[Any, Any, Any], app: App, source: str, message_id: str, verification: Verification
 ) -> Response[Accepted]:
+    known = await asyncio.to_thread(app.sources.find, source)
+    added = known.added if known and known.added and known.added.kind is SourceKind.WEBHOOK else None
     options = Options(error_threshold_percent=app.settings.error_threshold_percent)
+    if added is not None:
+        options = Options(profile=added.profile, error_threshold_percent=added.error_threshold_percent)
+    file_name = f"{source}-{message_id}.json"
     check_length(content_length(request), app.receive.file_bytes_max)
     arriving = Arriving(app.receive, options)
     try:
-        await arriving.begin(f"{source}-{message_id}.json")
+        await arriving.begin(file_name)
         refused = await _arrive(request, arriving, verification, app.receive.file_bytes_max)
         verification.finish()
         # Only who signed is told what became of the content.
+        if known is not None and known.status is SourceStatus.PAUSED:
+            raise paused(source)
         first = await asyncio.to_thread(app.messages.batch_of, source, message_id)
         if first is not None:
             return await answer_received(app, await asyncio.to_thread(app.receive.known, first))
         if refused is not None:
             raise refused
-        received = await arriving.complete(f"source:{source}")
+        received = await arriving.complete(actor(source))
         await asyncio.to_thread(app.messages.remember, source, message_id, received.batch_id)
+        if added is not None:
+            at = datetime.now(UTC)
+            await asyncio.to_thread(record_finding, app.ledger, at, source, file_name, received)
         return await answer_received(app, received)
     finally:
         await arriving.discard()
