@@ -3,6 +3,7 @@
 import msgspec
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.postgres.grants import let_readers_read
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
@@ -43,6 +44,7 @@ class PostgresSourceLooks:
             act_as_application(connection, in_transaction=True)
             prepare_alone(connection)
             connection.execute(TABLE)
+            let_readers_read(connection.cursor(), [NAME])  # The list of sources shows the last looks.
 
     def last(self, source_id: str) -> Look | None:
         with transaction(self._pool) as connection:

@@ -57,11 +57,11 @@ class FileOfFolder(OpenFile):
         self._folder = folder
 
     def take(self, day: str) -> None:
-        with _below(self._folder, TAKEN) as taken, _below(taken, day) as folder:
+        with _told(TAKEN), _below(self._folder, TAKEN) as taken, _below(taken, day) as folder:
             self._move(folder)
 
     def refuse(self, why: str) -> None:
-        with _below(self._folder, REFUSED) as folder:
+        with _told(REFUSED), _below(self._folder, REFUSED) as folder:
             name = self._move(folder)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(f"{name}.why.txt", flags, 0o644, dir_fd=folder), "w", encoding="utf-8") as note:
