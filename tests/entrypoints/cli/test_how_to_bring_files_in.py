@@ -1,0 +1,84 @@
+"""docs/how_to/bring_files_in.md is what happens: its commands run in order, its program sends what it says."""
+
+import asyncio
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import pytest
+
+from dispatch.adapters.sources import folders
+from dispatch.application.intake.signatures import write_secret
+from dispatch.entrypoints.bootstrap import open_app
+from dispatch.entrypoints.http.server import serve
+from dispatch.entrypoints.settings import Settings
+from web_files import web_files
+
+pytestmark = pytest.mark.postgres
+PAGE = (Path(__file__).parents[3] / "docs" / "how_to" / "bring_files_in.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(\w+) ?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def commands(body: str) -> Iterator[tuple[str, str]]:
+    """Each command of a block with what it shows."""
+    for part in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        command, _, expected = part.partition("\n")
+        yield command, expected
+
+
+def fits(expected: str, output: str) -> bool:
+    """Is every part between `...` there, in this order? White space counts for nothing."""
+    parts = [re.escape(" ".join(part.split())) for part in expected.split("...")]
+    return re.search(r".*?".join(parts), " ".join(output.split())) is not None
+
+
+def test_the_commands_of_the_page_show_what_it_says(system, run, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(folders, "SETTLED_AFTER_S", 0.01)
+    monkeypatch.setenv("DISPATCH_SOURCE_FOLDERS", str(tmp_path))
+    monkeypatch.setenv("DISPATCH_SOURCE_PRIVATE_HOSTS", "127.0.0.1")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    with web_files() as web:
+        web.files["/jobs.csv"] = b"reference,service,price,customer_name,postcode\nC-1,eicr,85,Ann Example,LS1 4AP\n"
+        for kind, name, body in BLOCK.findall(PAGE):
+            if name:
+                (tmp_path / name).write_text(body)
+            for command, expected in commands(body) if kind == "console" else ():
+                here = command.replace("/srv/in", f"{tmp_path}/in").replace("https://crm.example.com", web.url)
+                program, *arguments = shlex.split(here)
+                if program == "dispatch":
+                    answer = run(*arguments)
+                    shown = answer.out + answer.err
+                else:
+                    shown = subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
+                assert fits(expected.replace("/srv/in", f"{tmp_path}/in"), shown), (command, shown)
+                ran += 1
+    assert ran == 18
+
+
+async def test_the_program_of_the_page_sends_what_it_says(database_url: str, tmp_path: Path, monkeypatch):
+    [program] = [body for kind, _, body in BLOCK.findall(PAGE) if kind == "python"]
+    secret = write_secret(token_bytes(32))
+    settings = Settings(
+        data=tmp_path, database_url=database_url, http_port=0, shutdown_grace_s=5.0, webhook_secrets=f"shop={secret}"
+    )
+    app = await asyncio.to_thread(open_app, settings)
+    await asyncio.to_thread(app.migrate)
+    stop, started = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve(app, stop=stop, on_started=started.set_result))
+    names: dict[str, Any] = {}
+    code = program.replace("http://127.0.0.1:8080", await started).replace("whsec_...", secret)
+    thread = threading.Thread(target=lambda: exec(code, names))  # noqa: S102 - the page's own code
+    thread.start()
+    await asyncio.to_thread(thread.join)
+    stop.set()
+    await serving
+    await asyncio.to_thread(app.close)
+    (status, first), (status_again, again) = names["first"], names["again"]
+    assert (status, status_again) == (202, 200)
+    assert (first["duplicate"], again["duplicate"], again["batch_id"]) == (False, True, first["batch_id"])
