@@ -58,7 +58,7 @@ def test_the_commands_of_the_page_show_what_it_says(system, run, tmp_path: Path,
                     shown = subprocess.run([program, *arguments], capture_output=True, text=True, check=True).stdout
                 assert fits(expected.replace("/srv/in", f"{tmp_path}/in"), shown), (command, shown)
                 ran += 1
-    assert ran == 18
+    assert ran == 19
 
 
 async def test_the_program_of_the_page_sends_what_it_says(database_url: str, tmp_path: Path, monkeypatch):
@@ -70,7 +70,7 @@ async def test_the_program_of_the_page_sends_what_it_says(database_url: str, tmp
     app = await asyncio.to_thread(open_app, settings)
     await asyncio.to_thread(app.migrate)
     stop, started = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve(app, stop=stop, on_started=started.set_result))
+    serving = asyncio.create_task(serve(app, stop=stop, nats_check=None, on_started=started.set_result))
     names: dict[str, Any] = {}
     code = program.replace("http://127.0.0.1:8080", await started).replace("whsec_...", secret)
     thread = threading.Thread(target=lambda: exec(code, names))  # noqa: S102 - the page's own code

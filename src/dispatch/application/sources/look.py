@@ -104,7 +104,8 @@ class LookAtSource:
                     else:
                         self._record(source, file.name, received)
                         file.take(self.clock().date().isoformat())
-                        outcome = LookOutcome.TAKEN if outcome is LookOutcome.NOTHING else outcome
+                        if outcome is LookOutcome.NOTHING and not received.duplicate:
+                            outcome = LookOutcome.TAKEN
                 except LookFailed as error:
                     failed = error  # One file that cannot be read holds up no other.
         if failed is not None:
