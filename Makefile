@@ -3,7 +3,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/u
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test format check acceptance bench stress docker-up docker-down clean
+.PHONY: help run test format check acceptance bench stress fuzz docker-up docker-down clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench: .venv/.stamp ## side by side with peers and limits: make bench ARGS="appe
 
 stress: .venv/.stamp ## two promises of the ledger at full size, some minutes: make stress ARGS="--events 100000"
 	@PYTHONPATH=tests:. .venv/bin/python -m stress $(ARGS)
+
+fuzz: .venv/.stamp ## 100,000 mutated files through the intake, some minutes: make fuzz ARGS="--files 10000 --seed 7"
+	@PYTHONPATH=tests:. .venv/bin/python -m fuzz $(ARGS)
 
 docker-up: ## the system in containers: cp .env.example .env first, and fill in the passwords
 	@docker compose up --build --detach --wait

@@ -20,7 +20,8 @@ Written by `tools/cli_reference.py` from the commands; `dispatch COMMAND --help`
 
 - Tables and answers are on stdout, remarks and progress on stderr. `NO_COLOR` is honoured.
 - With `--json` a command that shows one thing prints one object, one that lists prints one object a line (NDJSON).
-- Exit codes: 0 done, 1 refused or failed, 2 wrong usage. `dispatch doctor`: 0 well, 1 to be looked at, 2 broken.
+- Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a person's approval is waited for.
+  `dispatch doctor`: 0 well, 1 to be looked at, 2 broken.
 - Every expected error is one block of code, what, where and fix, on stderr; with `--json` it is
   `{"error": {"code": ..., "what": ..., "where": ..., "fix": ...}}` on stdout, so that stdout always holds the answer.
 - With `DISPATCH_LOG_LEVEL=debug` an error's traceback comes too, on stderr.

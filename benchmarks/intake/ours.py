@@ -20,8 +20,10 @@ from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import ReceiveFile
 from dispatch.application.ports.clock import utc_now
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.rows import Budget
 
 PROFILE = profile_named("service-job")
+BUDGET = Budget(10)
 
 
 def to_durable_jobs(url: str, path: Path, good: int, encrypted: bool = True) -> Timed:
@@ -57,6 +59,22 @@ def judging(path: Path, bad: int) -> Timed:
     with Stopwatch() as watch:
         found = judge(path, PROFILE)
     assert found.rejected == bad, (found.rejected, bad)
+    return Timed(found.rows, watch.seconds)
+
+
+def refusing(path: Path) -> Timed:
+    """Phase one of a file whose budget breaks: the rate counts every row of the file that was done with."""
+    with Stopwatch() as watch:
+        found = judge(path, PROFILE, budget=BUDGET)
+    assert found.stopped_at_row, found.rows
+    return Timed(found.rows_at_most, watch.seconds)
+
+
+def judging_hopeless(path: Path) -> Timed:
+    """The same, judged to its end."""
+    with Stopwatch() as watch:
+        found = judge(path, PROFILE)
+    assert BUDGET.broken(found.rejected, found.rows)
     return Timed(found.rows, watch.seconds)
 
 

@@ -32,8 +32,9 @@ def test_every_setting_has_its_variable_its_default_and_a_meaning():
 
 def test_every_variable_of_the_page_is_read(tmp_path: Path):
     page = (PAGES / "settings.md").read_text(encoding="utf-8")
-    values = dict.fromkeys(re.findall(r"^\| `(DISPATCH_\w+)`", page, re.MULTILINE), "7")
-    values["DISPATCH_WEBHOOK_SECRETS"] = ""  # A 7 is none.
+    kinds = re.findall(r"^\| `(DISPATCH_\w+)` \| (\w+)", page, re.MULTILINE)
+    values = {variable: "true" if kind == "bool" else "7" for variable, kind in kinds}
+    values["DISPATCH_WEBHOOK_SENDERS"] = ""  # Neither a text of any kind nor a number.
     loaded = load_settings(values)
     assert set(loaded.sources.values()) == set(values)
 
@@ -51,4 +52,4 @@ def test_every_command_is_in_the_page_with_its_exit_codes():
         "config",
         "doctor",
     }
-    assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage." in page
+    assert "Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a person's approval is waited for." in page

@@ -54,6 +54,36 @@ def test_each_profile_has_its_own_keys(keys):
     assert keys.claim("other", new_id(), [(1, "A")]) == set()
 
 
+@pytest.mark.acceptance("S.09", part="the keys of an undone import are free again, those of kept jobs are not")
+def test_an_import_that_is_taken_back_gives_up_its_keys_but_those_of_kept_rows(keys):
+    undone, other, next_one = new_id(), new_id(), new_id()
+    keys.claim(PROFILE, undone, [(1, "A"), (2, "B"), (3, "C")])
+    keys.claim(PROFILE, other, [(1, "D")])
+    for _ in range(2):
+        keys.release(undone, [2])
+    assert keys.claim(PROFILE, next_one, [(1, "A"), (2, "B"), (3, "C"), (4, "D")]) == {2, 4}
+
+
+def test_a_row_after_a_reset_is_not_the_row_before_it(keys):
+    batch = new_id()
+    keys.claim(PROFILE, batch, [(1, "A"), (2, "B")])
+    keys.release(batch, [2])
+    for _ in range(2):
+        assert keys.claim(PROFILE, batch, [(1, "A"), (2, "B")], resets=1) == {2}, "the kept job of row 2 owns it"
+    keys.release(batch, [])
+    assert keys.claim(PROFILE, batch, [(1, "A"), (2, "B")], resets=2) == {1}, "a late release is of its own time only"
+    keys.release(batch, [], resets=1)
+    assert keys.claim(PROFILE, batch, [(1, "A")], resets=2) == set()
+
+
+def test_what_is_known_can_be_asked_without_claiming_anything(keys):
+    keys.claim(PROFILE, new_id(), [(1, "A"), (2, "B")])
+    for _ in range(2):
+        assert keys.known(PROFILE, ["B", "C", "A", "C"]) == {"A", "B"}
+    assert keys.known("other", ["A"]) == keys.known(PROFILE, []) == set()
+    assert keys.claim(PROFILE, new_id(), [(1, "C")]) == set()
+
+
 def test_nothing_to_claim(keys):
     assert keys.claim(PROFILE, new_id(), []) == set()
 
@@ -90,3 +120,20 @@ def test_a_claim_waits_for_one_that_is_not_settled_and_takes_over_if_it_fails(po
         other.rollback()
         thread.join(30)
     assert claimed == [set()]
+
+
+@pytest.mark.parametrize("repeated", [0, 1, 150, 299])
+def test_many_keys_are_claimed_as_few_are(keys, repeated):
+    first, second = new_id(), new_id()
+    rows = [(row, f"Ü{row:04d}") for row in range(300, 0, -1)]
+    assert keys.claim(PROFILE, first, rows) == set()
+    assert keys.claim(PROFILE, first, rows) == set(), "an import that repeats itself"
+    brought = rows[:repeated]
+    others = [(row, f"new {row}") for row, _ in rows[repeated:]]
+    assert keys.claim(PROFILE, second, brought + others) == {row for row, _ in brought}
+    assert keys.claim(PROFILE, second, others) == set(), "those that were new are its own"
+
+
+def test_of_many_in_one_call_the_first_row_wins(keys):
+    rows = [(row, f"key {row % 200}") for row in range(1, 301)]
+    assert keys.claim(PROFILE, new_id(), rows) == set(range(201, 301))

@@ -1,9 +1,14 @@
 """Processes are killed in the middle of the work: no job is lost, none is dispatched twice."""
 
+import csv
+import io
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ from dispatch.application.account import Account, account
 from dispatch.application.intake.profiles import SERVICE_JOB
 from dispatch.application.ports.queries import BatchRow, ViewsUnavailable
 from dispatch.domain.batch.state import ENDED, BatchStatus
+from dispatch.domain.job.events import StageCompleted
 from dispatch.entrypoints.bootstrap import App
 from end_to_end.running import Up, eventually, stats, up
 from processes import await_gone
@@ -94,7 +100,7 @@ def test_a_killed_worker_loses_no_job_and_sends_none_twice(tmp_path: Path, jobs_
         check(finished(app, batch_id), simulator)
 
 
-@pytest.mark.parametrize("child", ["intake", "relay", "projector", "api", "postgres", "nats"])
+@pytest.mark.parametrize("child", ["intake-1", "relay", "projector", "api", "postgres", "nats"])
 def test_anything_else_may_die_too(child: str, tmp_path: Path, jobs_file: Path, simulator: str):
     with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
         batch_id = receive(app, jobs_file)
@@ -126,3 +132,91 @@ def test_jetstream_may_be_wiped_between_two_starts(tmp_path: Path, jobs_file: Pa
     shutil.rmtree(data / "nats")
     with up(data, **providers(simulator)) as second, second.app() as app:
         check(finished(app, batch_id), simulator)
+
+
+def kill_intake(running: Up) -> None:
+    """kill -9 the intake role as it is now, the one that took a killed one's place: whoever writes its log."""
+    log = (running.data / "logs" / "intake.log").resolve()
+    [pid] = eventually(lambda: writers_of(log), lambda pids: len(pids) == 1)
+    os.kill(pid, signal.SIGKILL)
+
+
+def writers_of(path: Path) -> set[int]:
+    found = set[int]()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with suppress(OSError):  # It ended, or is not ours.
+            if link.readlink() == path:
+                found.add(int(link.parts[2]))
+    return found
+
+
+def mended(app: App, batch_id: str, folder: Path) -> Path:
+    """The file for correction, with every refused row put right."""
+    right = {"service": "boiler_service", "price": "85.00", "customer_name": "Ann Example", "phone": "07700 900123"}
+    right |= {"email": "", "postcode": "LS1 4AP", "preferred_date": "", "lawful_basis": "contract", "consent_date": ""}
+    right |= {"consent_statement": "", "sale_ref": "S-1", "opted_out": "no", "address": "", "notes": ""}
+    content = b"".join(piece.content for piece in app.write_correction_file(batch_id)).decode("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(content, newline="")))
+    path = folder / "mended.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        for line in lines:
+            reference = line["reference"].strip()[:30] or "none"
+            writer.writerow(
+                line
+                | {name: text for name, text in right.items() if name in line}
+                | {"reference": f"{reference}-{line['row']}"}
+            )
+    return path
+
+
+def correct(app: App, batch_id: str, path: Path) -> None:
+    upload = app.correct.begin(batch_id)
+    try:
+        upload.write(path.read_bytes())
+        app.correct.complete(upload, batch_id, path.name)
+    finally:
+        upload.discard()
+
+
+def sent(app: App) -> int:
+    """Jobs of which the ledger says that their message went out."""
+    recorded = app.ledger.read(0, 1_000_000)
+    return sum(isinstance(each.event, StageCompleted) and each.event.stage == "dispatch" for each in recorded)
+
+
+@pytest.mark.acceptance("S.09", part="the intake role is killed while it judges, repairs, takes back and judges anew")
+@pytest.mark.acceptance("1.34", part="the intake role is killed, and another one goes on")
+def test_the_intake_role_may_die_at_anything_that_it_does(tmp_path: Path, jobs_file: Path, simulator: str):
+    with up(tmp_path / "data", workers="1", **providers(simulator)) as running, running.app() as app:
+        batch_id = receive(app, jobs_file)
+        kill_intake(running)
+        refused = finished(app, batch_id).rejected
+        assert refused > 0
+        correct(app, batch_id, mended(app, batch_id, tmp_path))
+        kill_intake(running)
+        eventually(lambda: _batch(app, batch_id), lambda row: row is not None and row.corrections_judged == 1)
+        counted = finished(app, batch_id)
+        assert (counted.rejected, counted.repaired, counted.adds_up) == (0, refused, True)
+
+        other = tmp_path / "other.csv"
+        header, body = jobs_file.read_text().split("\n", 1)
+        copies = [body.replace("SJ-", f"{name}-") for name in "ABCD"]  # So many that not all are sent before the undo.
+        other.write_text("\n".join([header, "".join(copies)]))
+        other_id = receive(app, other)
+        eventually(lambda: delivered(app, other_id), lambda count: count > 20)
+        app.take_back.undo(other_id, "eve", "the wrong file")
+        kill_intake(running)
+        eventually(lambda: _batch(app, other_id), lambda row: row is not None and row.status is BatchStatus.UNDONE, 120)
+        undone = account(app.ledger, other_id)
+        assert undone.adds_up
+        assert undone.cancelled > 0
+        app.take_back.reset(other_id, "eve", "right after all")
+        kill_intake(running)
+        eventually(lambda: _batch(app, other_id), lambda row: row is not None and row.resets == 1)
+        again = finished(app, other_id)
+        assert (again.adds_up, again.rows, again.kept) == (True, len(copies) * ROWS, undone.kept)
+        assert again.duplicates >= undone.kept
+        seen = stats(simulator)
+        assert seen["effects"] == seen["keys_seen"] == sent(app), "nothing was sent after its cancellation, none twice"

@@ -71,13 +71,3 @@ def test_a_flag_out_of_range_names_the_flag(data):
 
 def test_the_folder_is_found_in_the_environment(tmp_path):
     assert load_settings({"DISPATCH_DATA": str(tmp_path)}).settings.data == Path(tmp_path)
-
-
-def test_secrets_of_webhooks_that_cannot_be_read_are_named_by_line_and_not_shown(data, tmp_path):
-    secret = tmp_path / "webhooks"
-    secret.write_text("# partners\ncrm=hunter2\n")
-    with pytest.raises(SettingsError, match=r"DISPATCH_WEBHOOK_SECRETS_FILE: line 2") as caught:
-        load_settings({"DISPATCH_WEBHOOK_SECRETS_FILE": str(secret)}, data)
-    assert "hunter2" not in str(caught.value)
-    shown = redacted(load_settings({"DISPATCH_WEBHOOK_SECRETS": f"crm=whsec_{'A' * 32}"}, data).settings)
-    assert shown["webhook_secrets"] == "********"

@@ -13,7 +13,12 @@ from dispatch.domain.batch.events import (
     BatchJudged,
     BatchReceived,
     BatchRejected,
+    BatchReset,
+    BatchUndone,
     ChunkAdmitted,
+    CorrectionJudged,
+    CorrectionReceived,
+    RowsRepaired,
 )
 from dispatch.domain.job.events import (
     JobBlocked,
@@ -44,6 +49,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """rows = delivered + escalated + blocked + cancelled + open + rejected + duplicates + not admitted.
 
     Each number is counted from events of its own kind and none is the rest of another, so `adds_up` can fail.
+    A batch that was reset is counted from there on. Jobs of before that could not be cancelled are `kept`: their rows
+    are among the duplicates now.
     """
 
     batch_id: str
@@ -69,6 +76,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     last_settled_at: datetime | None
     closed_at: datetime | None
     stages: tuple[StageTime, ...]
+    repaired: int = 0  # Rows that corrections have mended after the batch was admitted: jobs or duplicates now.
+    kept: int = 0
 
     @property
     def settled(self) -> int:
@@ -125,6 +134,7 @@ class _Tally:
         self._stages: dict[str, _Passage] = {}
         self._at_stage: dict[str, tuple[str, datetime]] = {}  # Open jobs: where, and since when.
         self._escalated: set[str] = set()
+        self._left: set[str] = set()  # Jobs of before a reset that have not ended: no row is theirs any more.
 
     def add(self, record: Recorded) -> None:
         event, at, counts = record.event, record.recorded_at, self._counts
@@ -134,8 +144,8 @@ class _Tally:
             case BatchJudged():
                 self._times["judged_at"] = at
                 self._errors = dict(event.errors_by_code)
-                counts.update(rows=event.rows, rejected=event.rejected, duplicates=event.duplicates)
-                counts.update(not_admitted=event.accepted, parse_duration_ms=event.parse_duration_ms)
+                counts["rows"], counts["rejected"], counts["duplicates"] = event.rows, event.rejected, event.duplicates
+                counts["not_admitted"], counts["parse_duration_ms"] = event.accepted, event.parse_duration_ms
             case BatchRejected(code=code):
                 self._rejection_code, self._times["closed_at"] = code, at
             case ChunkAdmitted(jobs=jobs, duplicates=duplicates):
@@ -146,8 +156,42 @@ class _Tally:
                 counts["db_duration_ms"] = db_duration_ms
             case BatchClosed():
                 self._times["closed_at"] = at
+            case CorrectionReceived() | RowsRepaired() | CorrectionJudged() | BatchUndone() | BatchReset():
+                self._add_of_repair(event, at)
             case _:
-                self._add_of_job(record.stream, record)
+                if record.stream not in self._left:
+                    self._add_of_job(record.stream, record)
+
+    def _add_of_repair(
+        self, event: CorrectionReceived | RowsRepaired | CorrectionJudged | BatchUndone | BatchReset, at: datetime
+    ) -> None:
+        counts = self._counts
+        match event:
+            case CorrectionReceived(rejudges=rejudges):
+                if rejudges:
+                    self._open_again()
+            case RowsRepaired(rows=rows, duplicates=duplicates):
+                counts.update(rejected=-len(rows) - len(duplicates), duplicates=len(duplicates))
+                counts.update(repaired=len(rows) + len(duplicates))
+                self._open_again()
+            case CorrectionJudged(errors_by_code=errors_by_code):
+                self._errors = dict(errors_by_code)
+            case BatchUndone(kept=kept):
+                counts["kept"], self._times["closed_at"] = kept, at
+            case BatchReset():
+                self._left.update(self._at_stage, self._escalated)
+                self._at_stage.clear()
+                self._escalated.clear()
+                self._stages.clear()
+                self._times = {"received_at": self._times.get("received_at", at)}
+                kept, self._errors = counts["kept"], {}
+                counts.clear()
+                counts["kept"] = kept
+                self._rejection_code = ""
+
+    def _open_again(self) -> None:
+        self._rejection_code = ""
+        self._times.pop("closed_at", None)
 
     def _add_of_job(self, job_id: str, record: Recorded) -> None:
         event, at = record.event, record.recorded_at
@@ -232,4 +276,6 @@ class _Tally:
                 )
                 for stage, passage in self._stages.items()
             ),
+            repaired=counts["repaired"],
+            kept=counts["kept"],
         )

@@ -7,6 +7,7 @@ import msgspec
 
 from dispatch.application.handle import CONFLICTS_MAX, handle_many
 from dispatch.application.intake.fields import ValueRefused, read_email, read_phone
+from dispatch.application.intake.kept import files_of
 from dispatch.application.intake.retention import is_read
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.files import FileStore
@@ -134,8 +135,9 @@ class EraseContact:
         removed, needed = set[str](), set[str]()
         for batch_id in {job.batch_id for _, job in self._load(jobs)} - {""}:
             batch = self._batch(batch_id)
-            if batch.file_hash and self.files.has(batch.file_hash):
-                (needed if is_read(self.ledger, batch.file_hash) else removed).add(batch.file_hash)
+            kept = [file_hash for file_hash in files_of(batch) if self.files.has(file_hash)]
+            if kept:  # Those of its corrections are read together with its own.
+                (needed if is_read(self.ledger, batch.file_hash) else removed).update(kept)
         return tuple(sorted(removed)), tuple(sorted(needed))
 
     def _batch(self, batch_id: str) -> Batch:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from dispatch.application.ports.queries import Queries, RowErrorRow
+from dispatch.application.spreadsheet import guarded
 
 ROWS_PER_PAGE = 1_000
 REPORT_COLUMNS = ("row_number", "field", "error_type", "error_message", "raw_value")
 """Of the CSV report (acceptance S.08)."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def all_row_errors(queries: Queries, batch_id: str, *, per_page: int = ROWS_PER_PAGE) -> Iterator[RowErrorRow]:
@@ -29,9 +29,4 @@ def all_row_errors(queries: Queries, batch_id: str, *, per_page: int = ROWS_PER_
 def report_row(error: RowErrorRow) -> tuple[str, ...]:
     """A refusal as a row of the report. Of personal values `raw_value` is the shape, as everywhere."""
     message = f"expected {error.expected}; {error.fix}"
-    return (str(error.row), error.column, error.code, as_text(message), as_text(error.found))
-
-
-def as_text(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection"): an apostrophe before what starts one."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA_STARTS) else cell
+    return (str(error.row), error.column, error.code, guarded(message), guarded(error.found))

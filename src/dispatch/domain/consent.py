@@ -21,7 +21,7 @@ class Basis(StrEnum):
     NONE = "none"
 
 
-class Permission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Permission(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What the sender knows of its right to write to a person, as it came with the work."""
 
     basis: Basis = Basis.NONE

@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who a job is for and how to reach them. Phones are E.164, e-mail addresses are normalised.
 
     In the ledger a person is `encrypted` and nothing else (ADR 0011); `PersonVault` reads it while its key exists.

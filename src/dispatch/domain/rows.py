@@ -26,12 +26,9 @@ class RowCode(StrEnum):
     RANGE = "out_of_range"
     TOO_LONG = "value_too_long"
     CELLS = "wrong_number_of_cells"
-    NOT_JSON = "row_not_json"
-    NOT_OBJECT = "row_not_object"
-    NESTED = "value_nested"
-    REPEATED = "key_repeated"
-    UNWRITABLE = "text_unwritable"
-    CELL_ERROR = "cell_error"
+    NOT_AN_OBJECT = "not_an_object"
+    NESTED = "nested_value"
+    TWICE = "column_twice"
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 
@@ -21,7 +22,7 @@ from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nat
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
-from dispatch.adapters.postgres.messages import PostgresMessageLog
+from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
@@ -30,6 +31,7 @@ from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
+from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
@@ -45,17 +47,27 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.smoke.end_to_end import open_end_to_end as open_end_to_end
+from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
 from dispatch.adapters.sources.addresses import Allowed
 from dispatch.adapters.sources.folders import Folders
 from dispatch.adapters.sources.places import RealPlaces
 from dispatch.adapters.sources.web import Web
 from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.alarms import Alarms
+from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
 from dispatch.application.intake.admit import AdmitBatch
+from dispatch.application.intake.correct import CorrectBatch
+from dispatch.application.intake.correction_file import WriteCorrectionFile
+from dispatch.application.intake.dry_run import DryRun
 from dispatch.application.intake.receive import ReceiveFile
+from dispatch.application.intake.repair import RepairBatch
 from dispatch.application.intake.retention import RemoveOldFiles
-from dispatch.application.intake.signatures import Secrets, read_secrets
+from dispatch.application.intake.take_in import TakeIn
+from dispatch.application.intake.turns import TakeTurns
+from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
@@ -63,12 +75,19 @@ from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.statistics import Statistics
+from dispatch.application.smoke import Case
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
+from dispatch.application.take_back import TakeBack
 from dispatch.application.work import RunStage
-from dispatch.entrypoints.settings import Settings
+from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.settings import Settings, provider_prices
+
+PENCE = 100
+WHOLE_PERCENT = 100
 
 
 class NotRunning(Exception):
@@ -84,11 +103,17 @@ class App:
     ledger: EncryptedLedger
     persons: PersonVault
     queries: Queries
+    statistics: Statistics
     receive: ReceiveFile
-    messages: PostgresMessageLog
-    webhook_secrets: Secrets
+    dry_run: DryRun
     admit: AdmitBatch
+    take_in: TakeIn
+    correct: CorrectBatch
+    write_correction_file: WriteCorrectionFile
+    take_back: TakeBack
     desk: JobDesk
+    approval_desk: ApprovalDesk
+    escalate_approvals: EscalateApprovals
     sources: SourceDesk
     look_at_source: LookAtSource
     source_looks: PostgresSourceLooks
@@ -99,6 +124,9 @@ class App:
     fold_addresses: Callable[[], int]
     """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
+    intake_sheet: PostgresIntakeSheet
+    take_turn: TakeTurns
+    alarms: Alarms
     projector: Projector
     seal_key: SealKey
     sealer: Sealer
@@ -124,8 +152,8 @@ class App:
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
-        self.messages.prepare()
         self.source_looks.prepare()
+        self.intake_sheet.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -168,6 +196,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
 
     Raises:
         NotRunning: no database is named, and no `dispatch up` runs on the data folder.
+        SettingsError: the prices of providers cannot be read.
     """
     url = settings.database_url
     if not url:
@@ -187,6 +216,12 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
     places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
     looks = PostgresSourceLooks(pool)
+    natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
+    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
+    repair = RepairBatch(ledger, files, natural_keys, utc_now)
+    undo = UndoImport(ledger, natural_keys, utc_now)
+    take_in = TakeIn(ledger, admit, repair, undo)
+    intake_sheet = PostgresIntakeSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -208,20 +243,29 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         ledger=ledger,
         persons=persons,
         queries=queries,
+        statistics=PostgresStatistics(engine),
         receive=receive,
-        messages=PostgresMessageLog(pool),
-        webhook_secrets=read_secrets(settings.webhook_secrets),
-        admit=AdmitBatch(ledger, files, PostgresNaturalKeys(pool), utc_now),
+        dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
+        admit=admit,
+        take_in=take_in,
+        correct=CorrectBatch(ledger, files, utc_now, settings.file_bytes_max),
+        write_correction_file=WriteCorrectionFile(ledger, files),
+        take_back=TakeBack(ledger, files, utc_now),
         desk=JobDesk(ledger, utc_now),
+        approval_desk=ApprovalDesk(ledger, utc_now),
+        escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
         sources=SourceDesk(ledger, places, utc_now),
         look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
         source_looks=looks,
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
-        remove_old_files=RemoveOldFiles(ledger, files, utc_now, settings.files_kept_days),
+        remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
+        intake_sheet=intake_sheet,
+        take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
+        alarms=Alarms(intake_sheet, queries, utc_now),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
@@ -232,12 +276,31 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     )
 
 
+def desk_rules(settings: Settings) -> DeskRules:
+    """When a batch waits for a person, by the settings."""
+    return DeskRules(
+        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
+        value_pence_max=settings.approval_value_pounds * PENCE or None,
+        answer_within=timedelta(minutes=settings.approval_minutes),
+        other_person=settings.approval_other_person,
+    )
+
+
 def inspect_postgres(url: str) -> ServerFacts:
     """What the database server promises. Raises NotRunning when it does not answer."""
     try:
         return inspect_server(url)
     except psycopg.Error as error:
         raise NotRunning(next(iter(str(error).strip().splitlines()), type(error).__name__)) from error
+
+
+def smoke_schema(settings: Settings) -> list[Case]:
+    """The schema smoke test on the database of the settings. Raises NotRunning without one."""
+    if not settings.database_url:
+        raise NotRunning(
+            f"no system runs on {settings.data}: start one, or name your Postgres in DISPATCH_DATABASE_URL"
+        )
+    return run_schema_smoke(settings.database_url)
 
 
 def check_nats(url: str) -> NatsFacts:

@@ -1,28 +1,33 @@
 """Every setting, in one frozen struct: units in the names, one reader of the environment."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
-from dispatch.application.intake.signatures import SecretsInvalid, read_secrets
+from dispatch.entrypoints.senders import read_senders
 
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key", "master_key", "webhook_secrets"})
-URLS = frozenset({"database_url", "database_owner_url", "nats_url"})
+SECRETS = frozenset({"provider_api_key", "master_key", "webhook_senders"})
+URLS = frozenset({"database_url", "database_owner_url", "nats_url", "api_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
     "workers": (1, 64),
     "worker_lanes": (1, 64),
+    "intake_workers": (1, 64),
     "provider_timeout_s": (0.01, 3600),
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
     "files_kept_days": (1, 36_500),
+    "approval_error_percent": (0, 100),
+    "approval_value_pounds": (0, 1e12),
+    "approval_minutes": (0.001, 1e6),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
@@ -44,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Address on which the API listens; 0.0.0.0 for all of the machine's."""
     http_port: int = 8080
     """Port of the API; 0 takes any free one."""
+    api_url: str = ""
+    """Base URL at which clients reach the API, for `dispatch smoke e2e`; empty: the address and port above."""
     contact_finder_url: str = ""
     """Base URL of the contact finder; empty: the simulator."""
     email_verifier_url: str = ""
@@ -52,10 +59,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL of the notifier; empty: the simulator."""
     provider_api_key: str = ""
     """Key that the providers ask for."""
+    provider_prices: str = ""
+    """Pence per call by stage, for dry runs, as in "enrich=2.5 verify=0.3 dispatch=4"; empty: no price set."""
     workers: int = 2
     """Worker processes."""
     worker_lanes: int = 2
     """Chunks that a worker has in hand per queue at once."""
+    intake_workers: int = 2
+    """Processes in all that take batches in; one of them is kept free of judging large files."""
     provider_timeout_s: float = 10.0
     """A call of a provider that has not answered after so long is tried again."""
     provider_connections_max: int = 100
@@ -64,12 +75,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """After so long without a sign of life a worker's chunk is given to another."""
     error_threshold_percent: int = 10
     """Error budget of a batch that names none."""
+    approval_error_percent: int = 100
+    """A larger share of refused rows, within the budget, makes a batch wait for a person's approval; 100: never."""
+    approval_value_pounds: int = 0
+    """A batch whose accepted rows are worth more than this waits for a person's approval; 0: never."""
+    approval_minutes: float = 30.0
+    """An approval that nobody gives for so long goes one level up; there are three levels."""
+    approval_other_person: bool = False
+    """Two-person rule: whoever brought a file may not approve it."""
     file_bytes_max: int = 1 << 30
     """A larger file is refused (1 GiB)."""
+    webhook_senders: str = ""
+    """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
-    webhook_secrets: str = ""
-    """Secrets of signed messages, `NAME=whsec_...` per source; a second one behind a comma while the first ends."""
     source_folders: str = ""
     """Folders below which sources may watch folders and files, separated by colons; empty: none."""
     source_private_hosts: str = ""
@@ -121,11 +140,21 @@ def load_settings(
     for name, flag in (flags or {}).items():
         if flag is not None:
             values[name], sources[name] = _value(name, flag, f"--{name.replace('_', '-')}"), "command line"
-    try:
-        read_secrets(str(values.get("webhook_secrets", "")))
-    except SecretsInvalid as error:  # It says on which line, and nothing of what stands there.
-        raise SettingsError(f"{sources['webhook_secrets']}: {error}") from None
     return Loaded(Settings(**values), sources)
+
+
+def provider_prices(settings: Settings) -> dict[str, float]:
+    """Pence per call, by stage. Raises SettingsError."""
+    prices: dict[str, float] = {}
+    for part in re.split(r"[,\s]+", settings.provider_prices.strip()):
+        if not part:
+            continue
+        found = re.fullmatch(r"([a-z_]+)=(\d+(?:\.\d+)?)", part, re.ASCII)
+        if found is None:
+            where = f"{PREFIX}PROVIDER_PRICES"
+            raise SettingsError(f"{where}: {part!r} is not a stage and its pence per call, as in enrich=2.5")
+        prices[found[1]] = float(found[2])
+    return prices
 
 
 def read_runtime(data: Path) -> dict[str, Any]:
@@ -195,6 +224,11 @@ def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the s
         read = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
+    if name == "webhook_senders":
+        try:
+            read_senders(read)
+        except ValueError as error:
+            raise SettingsError(f"{where}: {error}") from None
     least, most = RANGES.get(name, (float("-inf"), float("inf")))
     if name in RANGES and not least <= read <= most:
         raise SettingsError(f"{where}: {value!r} is out of range, write a number from {least} to {most}")

@@ -169,11 +169,11 @@ def test_overtaken_by_another_worker_it_goes_on_behind_his_rows(tmp_path, size, 
 
         left = stops_after
 
-        def claim(self, *asked):
+        def claim(self, *asked, **options):
             self.left -= 1
             if self.left < 0:
                 raise LedgerUnavailable("killed")
-            return keys.claim(*asked)
+            return keys.claim(*asked, **options)
 
     def other(batch_id):
         try:

@@ -1,6 +1,7 @@
 """What the inspector says of files, good and bad."""
 
 import hashlib
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +12,8 @@ from hypothesis import strategies as st
 from intake_files import GOOD, HEADER, SAMPLES, feed, goods, inspect
 
 from dispatch.application.intake.inspect import FileInspector, inspect_file
-from dispatch.application.intake.layout import find_layout
+from dispatch.application.intake.layout import find_layout, read_layout
 from dispatch.application.intake.profiles import SERVICE_JOB
-from dispatch.application.intake.reading import read_layout
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.source import open_source
 
@@ -171,7 +171,7 @@ def test_missing_columns_are_named_with_the_nearest_header():
     refused = refusal("reference,servcie,customer_name,postcode\nA,b,c,d\n")
     assert refused.code == "columns_missing"
     assert "service, price" in refused.what
-    assert refused.fix == "rename 'servcie' to service; add price"
+    assert refused.fix == "rename column 2 to service; add price"
 
 
 def test_two_headers_for_one_column_are_refused():
@@ -240,3 +240,30 @@ def test_a_cut_header_is_waited_for():
     for byte in (HEADER + GOOD).encode():
         inspector.feed(bytes([byte]))
     assert inspector.finish().layout.delimiter == ","
+
+
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [
+        ("".join(map(chr, range(0x2000, 0x2C00))) * 6, "header_missing"),  # Each could be meant as the delimiter.
+        ('"' + "\n" * 65_000, "quote_unclosed"),
+        ('"' + "\n" * 70_000, "quote_unclosed"),
+    ],
+    ids=["symbols", "line breaks", "more line breaks"],
+)
+def test_a_strange_header_is_refused_at_once(head: str, code: str):
+    """Found by fuzzing: the first took more than five seconds, the others half a second for each look."""
+    started = time.process_time()
+    with pytest.raises(FileRefused) as refused:
+        inspect(head)
+    assert refused.value.code == code
+    assert time.process_time() - started < 1
+
+
+def test_a_header_that_ran_into_a_row_shows_nobody():
+    """Found by fuzzing: the nearest cell of a broken header was quoted, with the address that stood in it."""
+    header = HEADER.strip().replace("customer_name", '"7 Wychelm Row, customer_name"')
+    refused = refusal(f"{header}\n{GOOD}")
+    assert refused.code == "columns_missing"
+    assert refused.fix == "rename column 4 to customer_name"
+    assert "Wychelm" not in str(refused)

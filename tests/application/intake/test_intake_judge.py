@@ -310,3 +310,13 @@ def test_the_accepted_rows_are_told_as_they_are_read_again(tmp_path: Path):
     judged(tmp_path, content, on_good=told.append)
     assert told == list(good_rows(tmp_path / "file.csv", SERVICE_JOB))
     assert len(told) == 8
+
+
+def test_lines_that_end_in_different_ways_are_all_counted(tmp_path: Path):
+    """Half of the rows end with LF and half with CR: the second half is good, and saves the budget."""
+    bad = goods(6_000).replace("89.00", "TBC")
+    good = goods(54_000, first=10_001).replace("\n", "\r")
+    path = tmp_path / "file.csv"
+    path.write_bytes((HEADER + bad + good).encode())
+    assert judge(path, SERVICE_JOB, budget=Budget(10)) == judge(path, SERVICE_JOB)
+    assert judge(path, SERVICE_JOB).rows == 60_000

@@ -14,7 +14,7 @@ from dispatch.domain.contact.events import SubjectErased
 from dispatch.domain.identity import batch_id
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import JobStatus
-from examples import ANN, FILE_HASH, completed
+from examples import ANN, CORRECTION_HASH, FILE_HASH, completed
 from ledgers import cause, new_id, opened_job
 
 pytestmark = pytest.mark.postgres
@@ -86,6 +86,24 @@ def test_a_file_that_another_run_still_reads_is_kept_for_it(erase, bring, ledger
     erasure = erase(PHONE, "request 4711", "olga")
     assert (erasure.files_removed, erasure.files_needed) == ((), (FILE_HASH,))
     assert erase.files.has(FILE_HASH)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_the_files_of_corrections_go_with_the_file_of_the_batch_unless_they_wait(erase, bring, ledger, tmp_path, waits):
+    for file_hash in (FILE_HASH, CORRECTION_HASH):
+        upload = erase.files.new_upload()
+        upload.write_text("rows")
+        erase.files.keep(upload, file_hash)
+    batch = batch_id(FILE_HASH, 1)
+    story = [examples.received, examples.judged, examples.admitted, examples.correction_received]
+    story += [] if waits else [examples.correction_judged]
+    ledger.append([Append(batch, 0, [replace(event, batch_id=batch) for event in story], cause())])
+    job = new_id()
+    ledger.append([Append(job, 0, [replace(opened_job(job), batch_id=batch, person=ANN)], cause())])
+    erasure = erase(PHONE, "request 4711", "olga")
+    both = tuple(sorted((FILE_HASH, CORRECTION_HASH)))
+    assert (erasure.files_removed, erasure.files_needed) == (((), both) if waits else (both, ()))
+    assert [erase.files.has(file_hash) for file_hash in both] == [waits, waits]
 
 
 def test_a_preview_changes_nothing(erase, bring, person, ledger):

@@ -4,6 +4,8 @@ import threading
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dispatch.adapters.privacy.address_runs import AddressRuns
@@ -16,6 +18,7 @@ from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.privacy import AddressKind, PersonUnreadable
 from dispatch.domain.identity import batch_id, job_ids
+from dispatch.domain.person import Person
 from examples import ANN, NOON, chunk_admitted, completed
 from ledgers import cause, new_id, opened_job
 
@@ -203,3 +206,25 @@ def test_addresses_wait_in_runs_and_are_folded_into_the_index_once(imported, vau
 def test_who_looks_an_address_up_sees_what_still_waits(imported, vault):
     address = read_address(AddressKind.EMAIL, "ann1400@example.org")
     assert vault.jobs_of(vault.contact_id(address)) == [imported[1_399]]
+
+
+def test_jobs_without_a_person_among_the_imported_need_no_key_and_keep_their_place(ledger, persons, pool):
+    appends = import_of(range(1, 301))
+    for place in (0, 7, 299):
+        opened = replace(appends[place].events[0], person=Person())
+        appends[place] = replace(appends[place], events=[opened])
+    prepared = ledger.prepare(appends)
+    assert [append.stream for append in prepared] == [append.stream for append in appends]
+    assert [append.events[0].person == Person() for append in prepared] == [i in (0, 7, 299) for i in range(300)]
+    ledger.append_bulk(marker(), prepared)
+    jobs = [append.stream for i, append in enumerate(appends) if i not in (0, 7, 299)]
+    assert persons(jobs) == [i + 1 for i in range(300) if i not in (0, 7, 299)]
+    with pool.connection() as connection:
+        assert connection.execute("SELECT count(*) FROM privacy.subject_keys").fetchone() == (0,)
+
+
+@given(st.binary(min_size=16, max_size=16))
+def test_a_block_is_an_id_without_its_last_ten_bits(subject):
+    block, slot = block_of(subject)
+    assert int.from_bytes(block) + slot == int.from_bytes(subject)
+    assert (slot, int.from_bytes(block) % SLOTS) == (int.from_bytes(subject) % SLOTS, 0)

@@ -42,7 +42,6 @@ REFUSED = {
     "new schema": "CREATE SCHEMA mine",
     "revision": "UPDATE public.alembic_version SET version_num = '0001'",
     "natural keys changed": "UPDATE intake.natural_keys SET row_number = 1",
-    "natural keys removed": "DELETE FROM intake.natural_keys",
     "natural keys dropped": "DROP TABLE intake.natural_keys",
 }
 

@@ -268,7 +268,7 @@ def test_events_are_found_by_time_and_position(everything, recorded: str, run):
     assert found("--limit", "2") == [1, 2]
     assert positions(run("ledger", "tail", "--to", 5, "--limit", "2", "--json").lines()) == [4, 5]
     text = run("ledger", "search", "--to", 3)
-    assert "BatchReceived" in text.out
+    assert "BatchReceived.2" in text.out
     assert "No such events." in run("ledger", "search", "--name", "JobDelivered").err
 
 
@@ -323,7 +323,7 @@ def test_tail_follows_what_is_recorded(recorded: str, run, jobs_file):
         following.send_signal(signal.SIGINT)
         assert following.wait(timeout=30) == 0
     assert fresh["position"] == last + 1
-    assert fresh["name"] == "BatchReceived"
+    assert fresh["name"] == "BatchReceived.2"
 
 
 def test_tail_follows_only_what_is_asked_for(system, recorded: str, run):

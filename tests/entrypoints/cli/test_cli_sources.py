@@ -220,10 +220,3 @@ def test_a_source_is_added_paused_resumed_and_removed(system, run, inbox):
     assert run("source", "list", "--json").out == ""
     assert run("source", "show", "letters", "--json").json()["error"]["code"] == "source_unknown"
     assert events(system, "letters") == ["SourceAdded", "SourcePaused", "SourceResumed", "SourceRemoved"]
-
-
-def test_a_secret_is_made_and_kept_nowhere(system, run):
-    first, second = run("source", "secret", "--json").json()["secret"], run("source", "secret").out.strip()
-    assert first != second
-    assert {len(first), len(second)} == {50}
-    assert system.app.ledger.head() == 0

@@ -143,3 +143,18 @@ async def test_labels_come_from_route_templates_never_from_ids(own_door: Door):
     assert "wp-login" not in text
     assert "BREW" not in text
     assert re.search(r'route="/v1/jobs/\{job_id[^"]*\}"', text)
+
+
+@pytest.mark.acceptance("1.16", part="alarms beside readiness and in the metrics")
+async def test_alarms_are_told_and_leave_the_server_ready(database_url: str, tmp_path: Path):
+    async with open_door(database_url, tmp_path, approval_error_percent=2, approval_minutes=0.001) as door:
+        batch_id = await door.take_in(as_csv(rows(20, bad=1)))
+        await asyncio.sleep(0.1)
+        body = (await door.client.get("/readyz")).json()
+        assert body["status"] == "ready"
+        [alarm] = body["alarms"]
+        assert (alarm["code"], alarm["batch_id"]) == ("approval_overdue", batch_id)
+        assert "dispatch batch approve" in alarm["fix"]
+        metrics = (await door.client.get("/metrics")).text
+        assert 'dispatch_engine_alarms{code="approval_overdue"} 1.0' in metrics
+        assert 'dispatch_engine_alarms{code="batch_stuck"} 0.0' in metrics

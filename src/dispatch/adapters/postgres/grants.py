@@ -21,7 +21,7 @@ GRANT SELECT ON ledger.events TO dispatch_app;
 GRANT USAGE, SELECT ON SEQUENCE ledger.stored_events_notification_id_seq TO dispatch_app;  -- SELECT: for a dump.
 GRANT EXECUTE ON FUNCTION ledger.append TO dispatch_app;
 GRANT SELECT ON public.alembic_version TO dispatch_app;
-GRANT SELECT, INSERT ON intake.natural_keys TO dispatch_app;
+GRANT SELECT, INSERT, DELETE ON intake.natural_keys TO dispatch_app;  -- An undone import gives its keys back.
 GRANT USAGE ON SCHEMA privacy TO dispatch_app;  -- Nothing of it for readers.
 GRANT SELECT, INSERT, UPDATE ON privacy.master_keys, privacy.index_key, privacy.subject_keys TO dispatch_app;
 GRANT SELECT, INSERT, UPDATE ON privacy.key_blocks TO dispatch_app;
@@ -44,7 +44,8 @@ LACKING = """
 SELECT EXISTS (
     SELECT FROM pg_roles AS role
     WHERE (role.rolname = 'dispatch_app'
-           AND NOT has_table_privilege(role.oid, to_regclass('ledger.stored_events'), 'INSERT'))
+           AND NOT (has_table_privilege(role.oid, to_regclass('ledger.stored_events'), 'INSERT')
+                    AND has_table_privilege(role.oid, to_regclass('intake.natural_keys'), 'DELETE')))
        OR (role.rolname = 'dispatch_reader' AND NOT has_schema_privilege(role.oid, to_regnamespace('ops'), 'USAGE'))
 ) AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass('ledger.stored_events')), 'USAGE')
 """
@@ -75,14 +76,7 @@ def grant(connection: psycopg.Connection[Any]) -> None:
 def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
-    return [
-        "ops.positions",
-        "ops.due_leases",
-        "ops.webhook_messages",
-        "ops.source_looks",
-        *readable(views),
-        *rebuilding,
-    ]
+    return ["ops.positions", "ops.due_leases", "ops.intake_turns", "ops.source_looks", *readable(views), *rebuilding]
 
 
 def let_readers_read(cursor: psycopg.Cursor[Any], relations: Iterable[str]) -> None:

@@ -1,14 +1,12 @@
 """Read-model queries in SQLAlchemy Core; each list is bounded, each connection read-only at the database."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import msgspec
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Engine, text
 
+from dispatch.adapters.postgres.view_reader import ViewReader
 from dispatch.application.ports.queries import (
     BatchRow,
     EscalationRow,
@@ -18,13 +16,13 @@ from dispatch.application.ports.queries import (
     StageHealth,
     StageProgress,
     ViewPosition,
-    ViewsUnavailable,
 )
 from dispatch.application.ports.sources import SourceRow
+from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.job.state import JobStatus
 
 BATCH = """
-SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, error_threshold_percent,
+SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, received_by, error_threshold_percent,
        CASE WHEN status = 'processing' AND escalated > 0 AND escalated = jobs - delivered - blocked - cancelled
             THEN 'waiting_on_people' ELSE status END AS status,
        rejection_code, rejection_reason, rows, accepted, rejected, duplicates, jobs, delivered, blocked, cancelled,
@@ -33,6 +31,7 @@ SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, error_thr
        decided_by, corrections, corrections_judged, repaired, resets
 FROM intake.batches
 """
+BATCHES = f"WITH batch AS ({BATCH}) SELECT * FROM batch"  # noqa: S608 - a constant
 JOB = """
 SELECT job_id::text, batch_id::text, row_number AS row, reference, service, price_pence, status, stage, attempts,
        error_code, opened_at, changed_at, due_at, version
@@ -73,21 +72,36 @@ CLOSABLE = """
 WHERE status = 'processing' AND jobs = delivered + blocked + cancelled AND corrections_judged >= corrections
 ORDER BY created_at LIMIT :limit
 """
+READING = """
+SELECT batch_id::text FROM intake.batches
+WHERE status IN ('uploaded', 'awaiting_approval', 'admitting') OR corrections_judged < corrections
+"""
+APPROVALS = """
+WHERE status = 'awaiting_approval' ORDER BY approval_level DESC, approval_due_at, created_at LIMIT :limit
+"""
 
 R = TypeVar("R")
 
 
-class PostgresQueries:
+class PostgresQueries(ViewReader):
     """Implements the port `Queries` on the views that the projector keeps."""
 
     def __init__(self, engine: Engine, stages: Sequence[str]) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._order = {stage: place for place, stage in enumerate(stages)}
 
-    def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
-        where = "WHERE created_at < :before" if before else ""
-        statement = f"{BATCH} {where} ORDER BY created_at DESC, batch_id LIMIT :limit"
-        return self._rows(BatchRow, statement, {"limit": limit} | ({"before": before} if before else {}))
+    def batches(
+        self, *, limit: int = 50, before: datetime | None = None, status: BatchStatus | None = None
+    ) -> list[BatchRow]:
+        wanted = {"before": before, "status": status and status.value}
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        conditions = {"before": "received_at < :before", "status": "status = :status"}
+        where = f"WHERE {' AND '.join(conditions[name] for name in asked)}" if asked else ""
+        statement = f"{BATCHES} {where} ORDER BY received_at DESC, batch_id LIMIT :limit"
+        return self._rows(BatchRow, statement, asked | {"limit": limit})
+
+    def approvals(self, *, limit: int = 100) -> list[BatchRow]:
+        return self._rows(BatchRow, f"{BATCH} {APPROVALS}", {"limit": limit})
 
     def batch(self, batch_id: str) -> BatchRow | None:
         return _only(self._rows(BatchRow, f"{BATCH} WHERE batch_id = :batch_id", {"batch_id": batch_id}))
@@ -144,6 +158,10 @@ class PostgresQueries:
     def closable_batches(self, limit: int = 100) -> list[BatchRow]:
         return self._rows(BatchRow, f"{BATCH} {CLOSABLE}", {"limit": limit})
 
+    def reading_batches(self) -> list[str]:
+        with self._connection() as connection:
+            return list(connection.execute(text(READING)).scalars())
+
     def _ids(self, where: str, beginning: str, limit: int) -> list[str]:
         """A range of the index: all ids from this beginning filled up with zeros to the same filled up with f."""
         digits = beginning.replace("-", "").lower()
@@ -154,19 +172,6 @@ class PostgresQueries:
 
     def _place(self, stage: str) -> tuple[int, str]:
         return self._order.get(stage, len(self._order)), stage
-
-    def _rows(self, kind: type[R], statement: str, asked: Mapping[str, Any]) -> list[R]:
-        with self._connection() as connection:
-            found = connection.execute(text(statement), dict(asked)).mappings().all()
-        return [msgspec.convert(dict(row), kind) for row in found]
-
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except OperationalError as error:
-            raise ViewsUnavailable(type(error.orig).__name__) from error
 
 
 def _only(rows: Sequence[R]) -> R | None:

@@ -3,16 +3,29 @@
 HMAC-SHA-256 (RFC 2104), cut to the 122 bits that a UUID of version 8 (RFC 9562, 5.8) leaves free.
 """
 
-from collections.abc import Callable
-from hashlib import sha256
+import hashlib
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from dispatch.application.ports.privacy import Address, AddressKind
 from dispatch.domain.person import Person
 
 _PREFIXES = {kind: f"{kind.value}:".encode() for kind in AddressKind}
+CONTACT_BYTES = 16
+DIGEST_BYTES = 32
+_UUID8_BYTES = {  # Place of a byte in the digest, and the table that sets version or variant in it.
+    6: bytes(0x80 | byte & 0x0F for byte in range(256)),
+    8: bytes(0x80 | byte & 0x3F for byte in range(256)),
+}
 _FREE = ~0xF000_C000_0000_0000_0000  # All bits but those of version and variant.
 _UUID8 = 0x8000_8000_0000_0000_0000
+
+
+def _begun(index_key: bytes) -> "tuple[hashlib._Hash, hashlib._Hash]":
+    # HMAC by its definition: the library sets both halves up anew for each address, which takes three times as long.
+    padded = index_key.ljust(hashlib.sha256().block_size, b"\0")
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+    return inner, outer
 
 
 def contact_keys(index_key: bytes) -> Callable[[AddressKind, str], bytes]:
@@ -20,9 +33,7 @@ def contact_keys(index_key: bytes) -> Callable[[AddressKind, str], bytes]:
 
     The spelling of an e-mail address's capitals makes no difference.
     """
-    # HMAC by its definition: the library sets both halves up anew for each address, which takes three times as long.
-    padded = index_key.ljust(sha256().block_size, b"\0")
-    inner, outer = (sha256(bytes(byte ^ pad for byte in padded)) for pad in (0x36, 0x5C))
+    inner, outer = _begun(index_key)
 
     def contact_key(kind: AddressKind, value: str) -> bytes:
         inside, outside = inner.copy(), outer.copy()
@@ -31,6 +42,34 @@ def contact_keys(index_key: bytes) -> Callable[[AddressKind, str], bytes]:
         return (int.from_bytes(outside.digest()[:16]) & _FREE | _UUID8).to_bytes(16)
 
     return contact_key
+
+
+def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+    """Pairs of contact and subject for every address of these persons: `contact_keys` for a whole import."""
+    inner, outer = _begun(index_key)
+    phone, email = _PREFIXES[AddressKind.PHONE], _PREFIXES[AddressKind.EMAIL]
+    reached: list[bytes] = []
+    addresses: list[bytes] = []
+    for person, subject in zip(persons, subjects, strict=True):
+        if person.phone:
+            reached.append(subject)
+            addresses.append(phone + person.phone.casefold().encode())
+        if person.email:
+            reached.append(subject)
+            addresses.append(email + person.email.casefold().encode())
+    digests: list[bytes] = []
+    for address in addresses:
+        inside, outside = inner.copy(), outer.copy()
+        inside.update(address)
+        outside.update(inside.digest())
+        digests.append(outside.digest())
+    ids = bytearray(b"".join(digests))
+    for at, table in _UUID8_BYTES.items():  # The same byte of every digest at once.
+        ids[at::DIGEST_BYTES] = ids[at::DIGEST_BYTES].translate(table)
+    return [
+        (bytes(ids[at : at + CONTACT_BYTES]), subject)
+        for at, subject in zip(range(0, len(ids), DIGEST_BYTES), reached, strict=True)
+    ]
 
 
 def contact_id(index_key: bytes, address: Address) -> str:

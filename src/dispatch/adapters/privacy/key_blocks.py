@@ -27,6 +27,7 @@ WHOLE_FROM = 16
 """From so many slots on a block is fetched whole; below, only these slots of it travel."""
 
 _SLOT_BITS = SLOTS - 1
+_ROUNDED = [bytes(((byte << 8 & ~_SLOT_BITS) >> 8, 0)) for byte in range(256)]
 _ALL = (1 << 128) - 1
 _NOTHING = bytes(SLOTS * KEY_BYTES)
 
@@ -64,9 +65,7 @@ class Slot(NamedTuple):
 
 def block_of(subject: bytes) -> tuple[bytes, int]:
     """The block of a subject, and its slot in there."""
-    number = int.from_bytes(subject)
-    slot = number & _SLOT_BITS
-    return (number - slot).to_bytes(16), slot
+    return subject[:14] + _ROUNDED[subject[14]], (subject[14] << 8 | subject[15]) & _SLOT_BITS
 
 
 def by_block(subjects: Iterable[bytes]) -> dict[bytes, list[tuple[bytes, int]]]:
@@ -107,6 +106,27 @@ def find_slots(connection: Connection, subjects: Sequence[bytes]) -> dict[bytes,
         for subject, master_key, nonce, stored in connection.execute(SLOTS_OF, columns, binary=True):
             found[bytes(subject)] = Slot(bytes(master_key), bytes(nonce), slots[bytes(subject)], bytes(stored))
     return found
+
+
+def find_blocks(
+    connection: Connection, blocks: Mapping[bytes, Sequence[tuple[bytes, int]]]
+) -> list[tuple[bytes, bytes, bytes, bytes]]:
+    """Block, master key's id, nonce and kept keys of those of the blocks that are there."""
+    asked = ([block.hex() for block in blocks],)
+    rows = connection.execute(WHOLE, asked, binary=True).fetchall()
+    return [(bytes(block), bytes(master_key), bytes(nonce), bytes(keys)) for block, master_key, nonce, keys in rows]
+
+
+def open_block(
+    master_key: bytes, nonce: bytes, kept: bytes, members: Iterable[tuple[bytes, int]]
+) -> dict[bytes, bytes | None]:
+    """The keys of many members of one block: as `open_slots`, with one operation over the whole block."""
+    opened = _xor(kept, _stream(master_key, nonce, 0, SLOTS))
+    return {
+        subject: None if kept.startswith(DESTROYED, at) else opened[at : at + KEY_BYTES]
+        for subject, slot in members
+        for at in (slot * KEY_BYTES,)
+    }
 
 
 def open_slots(master_keys: Mapping[bytes, bytes], found: Mapping[bytes, Slot]) -> dict[bytes, bytes | None]:

@@ -8,6 +8,10 @@ from dispatch.adapters.privacy.vault import PostgresPersonVault
 from dispatch.application.ports.ledger import Append
 
 
+class _Encrypted(list[Append]):
+    """What `prepare` has answered, as a whole: nobody looks through it for persons again."""
+
+
 class EncryptedLedger:
     """Implements the port `EventLedger` over `PostgresLedger`. Whoever needs a person asks the `PersonVault`."""
 
@@ -20,8 +24,8 @@ class EncryptedLedger:
         return self._ledger.append(self._vault.encrypt(appends))
 
     def prepare(self, new: Iterable[Append]) -> list[Append]:
-        return self._vault.encrypt(list(new))
+        return _Encrypted(self._vault.encrypt(list(new)))
 
     def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        first, *others = self._vault.encrypt([marker, *new])
-        return self._ledger.append_bulk(first, others)
+        [first] = self._vault.encrypt([marker])
+        return self._ledger.append_bulk(first, new if isinstance(new, _Encrypted) else self._vault.encrypt(list(new)))

@@ -17,8 +17,10 @@ from dispatch.adapters.privacy.key_blocks import (
     Slot,
     by_block,
     destroy_slots,
+    find_blocks,
     find_slots,
     make_blocks,
+    open_block,
     open_slots,
 )
 from dispatch.adapters.privacy.keyring import Keyring
@@ -116,13 +118,15 @@ class SubjectKeys:
             single = connection.execute(ANY_SINGLE, (min(subjects).hex(), max(subjects).hex())).fetchone() == (True,)
             if not rotated and not single:
                 make_blocks(connection, master_id, blocks)
-                slots = find_slots(connection, subjects)
+                stored = find_blocks(connection, blocks)
         if rotated:
             self._keyring.reload()
             return self.reserve(subjects, addresses)
         if single:  # An import that an earlier version began.
             return self.ensure(subjects, addresses()), lambda: None
-        keys = self._opened(slots)
+        keys: dict[bytes, bytes | None] = {}
+        for block, master_key, nonce, kept in stored:
+            keys |= open_block(self._keyring.master_key(master_key), nonce, kept, blocks[block])
         pairs = list(addresses())
 
         def store() -> None:

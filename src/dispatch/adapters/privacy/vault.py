@@ -1,7 +1,8 @@
 """The vault: encrypts the persons in events before they are stored, reads them again, and destroys their keys."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import compress
+from typing import Any, cast
 from uuid import UUID
 
 import psycopg
@@ -12,7 +13,7 @@ from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uu
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.address_runs import AddressRuns
-from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys
+from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys, contacts_of
 from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
@@ -43,6 +44,16 @@ class PostgresPersonVault:
             ValueError: a stream's id is not a UUID.
             KeyMissing, LedgerUnavailable: nothing is lost; ask again.
         """
+        opening = list(map(_opens_job, appends))
+        if sum(opening) < NEW_FROM:
+            return self._encrypt_any(appends)
+        new = iter(self._encrypt_import(list(compress(appends, opening))))
+        others = iter(
+            self._encrypt_any([append for append, is_new in zip(appends, opening, strict=True) if not is_new])
+        )
+        return [next(new if is_new else others) for is_new in opening]
+
+    def _encrypt_any(self, appends: Sequence[Append]) -> list[Append]:
         holding = [(append, known) for append in appends if (known := _persons(append.events))]
         if not holding:
             return list(appends)
@@ -57,12 +68,29 @@ class PostgresPersonVault:
                 for kind, value in addresses_of(person)
             ]
 
-        if len(persons) >= NEW_FROM and all(append.version == 0 for append, _ in holding):
-            keys, stored = self._keys.reserve(list(persons), pairs)
-            encrypted = _encrypted(appends, keys)  # While Postgres stores the addresses.
-            stored()
-            return encrypted
         return _encrypted(appends, self._keys.ensure(list(persons), pairs()))
+
+    def _encrypt_import(self, appends: Sequence[Append]) -> list[Append]:
+        """One new job each, in one pass."""
+        subjects = [uuid_bytes(append.stream) for append in appends]
+        jobs = [cast("JobOpened", append.events[0]) for append in appends]
+        index_key = self._keyring.index_key()
+        keys, stored = self._keys.reserve(
+            subjects, lambda: contacts_of(index_key, (job.person for job in jobs), subjects)
+        )
+        encrypted = [  # While Postgres stores the addresses.
+            Append(
+                append.stream,
+                0,
+                (replace(job, person=NOBODY if key is None else encrypt_person(key, subject, job.person, nonce)),),
+                append.cause,
+            )
+            for append, job, subject, key, nonce in zip(
+                appends, jobs, subjects, map(keys.__getitem__, subjects), nonces(), strict=False
+            )
+        ]
+        stored()
+        return encrypted
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:
         locked = {job_id: person for job_id, person in persons.items() if person.encrypted}
@@ -104,6 +132,14 @@ class PostgresPersonVault:
             return None if key is None else decrypt_person(key, subject, person)
         except CiphertextInvalid as error:
             raise PersonUnreadable(f"the person of job {job_id} cannot be read: {error}") from error
+
+
+def _opens_job(append: Append) -> bool:
+    """Is this a new job with a person in plain text, and nothing else?"""
+    if append.version or len(append.events) != 1:
+        return False
+    event = append.events[0]
+    return isinstance(event, JobOpened) and _is_plain(event.person)
 
 
 def _persons(events: Iterable[Event]) -> list[Person]:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 from dispatch.application.handle import handle
 from dispatch.application.intake.judge import Progress, good_rows, judge
+from dispatch.application.intake.opening import open_jobs
+from dispatch.application.intake.overlay import overlay_of
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.row import GoodRow
@@ -22,18 +24,24 @@ from dispatch.application.ports.natural_keys import NaturalKeys
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import AdmitChunk, Command, FinishAdmission, RecordJudgement, RejectBatch
 from dispatch.domain.batch.decide import decider
+from dispatch.domain.batch.desk import DeskRules
 from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
-from dispatch.domain.job.commands import OpenJob
-from dispatch.domain.job.decide import decider as job_decider
-from dispatch.domain.job.state import Job
 from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
 
 ACTOR = "intake"
-_NEW_JOB = Job()
+NOBODY_IS_ASKED = DeskRules()
+C = TypeVar("C")
+
+
+class _Claimed(NamedTuple):
+    """Rows whose natural keys are claimed; `taken` are those that an earlier batch had brought."""
+
+    chunk: list[GoodRow]
+    taken: set[int]
 
 
 class _Chunk(NamedTuple):
@@ -65,9 +73,14 @@ class AdmitBatch:
     natural_keys: NaturalKeys
     clock: Clock
     rows_per_chunk: int = ROWS_PER_CHUNK
+    desk: DeskRules = NOBODY_IS_ASKED
 
-    def __call__(self, batch_id: str, on_progress: Progress | None = None) -> BatchStatus | None:
+    def __call__(
+        self, batch_id: str, on_progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False
+    ) -> BatchStatus | None:
         """Take the batch as far as it can go; answers where it stands, None for a batch that does not exist.
+
+        `until` is asked behind each recorded chunk and ends the admission there; the next call goes on.
 
         Raises:
             LedgerUnavailable, VersionConflict: nothing is lost; run it again.
@@ -80,7 +93,7 @@ class AdmitBatch:
                 self._judge(batch_id, batch, on_progress, spool)
                 batch = self._load(batch_id)[0]
             if batch.status is BatchStatus.ADMITTING:
-                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch))
+                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch), until)
                 batch = self._load(batch_id)[0]
         return batch.status
 
@@ -92,6 +105,7 @@ class AdmitBatch:
             found = judge(
                 self.files.path(batch.file_hash),
                 profile_named(batch.profile),
+                overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
                 budget=Budget(batch.error_threshold_percent),
@@ -111,16 +125,26 @@ class AdmitBatch:
                 parse_duration_ms=_ms_since(started),
                 stopped_at_row=found.stopped_at_row,
                 rows_at_most=found.rows_at_most,
+                value_pence=found.value_pence,
+                desk=self.desk,
             )
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
-    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]]) -> None:
-        """Phase two: chunk by chunk, each with its marker in one transaction; the next is prepared meanwhile."""
+    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]], until: Callable[[], bool]) -> None:
+        """Phase two: chunk by chunk, each with its marker in one transaction.
+
+        While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
+        """
         started = perf_counter()
         batch, version = self._load(batch_id)
+        if batch.status is not BatchStatus.ADMITTING:
+            return  # A person takes the import back.
         chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
-        with _ahead(self._prepare(batch_id, batch, chunk) for chunk in chunks) as prepared:
+        with (
+            _ahead("claim-chunk", (self._claim(batch_id, batch, chunk) for chunk in chunks)) as claimed,
+            _ahead("prepare-chunk", (self._prepare(batch_id, batch, chunk) for chunk in claimed)) as prepared,
+        ):
             for chunk in prepared:
                 left = chunk.behind(batch.row_through)
                 while left:
@@ -130,21 +154,27 @@ class AdmitBatch:
                         found, version_found = self._load(batch_id)
                         if version_found == version:
                             raise  # Not the batch: one of its jobs exists, which no repetition mends.
-                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
-                        if batch.status is not BatchStatus.ADMITTING:
+                        if found.status is not BatchStatus.ADMITTING or found.resets != batch.resets:
                             return  # A person takes the import back.
+                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
                         left = left.behind(batch.row_through)
                     else:
                         batch, version, left = decider.fold(events, batch), version + len(events), None
+                if until():
+                    return
         finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
         handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
 
-    def _prepare(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Chunk:
-        """All that can be done about a chunk before it is recorded."""
-        taken = self.natural_keys.claim(batch.profile, batch_id, [(row.row, row.natural_key) for row in chunk])
+    def _claim(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Claimed:
+        keys = [(row.row, row.natural_key) for row in chunk]
+        return _Claimed(chunk, self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets))
+
+    def _prepare(self, batch_id: str, batch: Batch, claimed: _Claimed) -> _Chunk:
+        """All else that can be done about a chunk before it is recorded."""
+        chunk, taken = claimed
         new = [row for row in chunk if row.row not in taken]
         cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
-        jobs = self.ledger.prepare(self._open(batch_id, batch, new, cause))
+        jobs = self.ledger.prepare(open_jobs(batch_id, batch, profile_named(batch.profile), new, self.clock(), cause))
         return _Chunk(cause, chunk[-1].row, [row.row for row in new], jobs, sorted(taken))
 
     def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: _Chunk) -> list[Event]:
@@ -160,31 +190,11 @@ class AdmitBatch:
         self.ledger.append_bulk(Append(batch_id, version, events, chunk.cause), chunk.jobs)
         return events
 
-    def _open(self, batch_id: str, batch: Batch, rows: list[GoodRow], cause: Cause) -> Iterator[Append]:
-        received_at = batch.received_at
-        if received_at is None:
-            raise ValueError(f"batch {batch_id} was never received")
-        job_id, at, route = identity.job_ids(batch_id, received_at), self.clock(), profile_named(batch.profile).route
-        for row in rows:
-            command = OpenJob(
-                job_id=job_id(row.row),
-                at=at,
-                batch_id=batch_id,
-                row=row.row,
-                reference=row.reference,
-                service=row.service,
-                price_pence=row.price_pence,
-                route=route,
-                person=row.person,
-                permission=row.permission,
-                details=row.details,
-            )
-            yield Append(command.job_id, 0, job_decider.decide(command, _NEW_JOB), cause)
-
     def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
         """The good rows of a batch that another process judged, or this one before a crash."""
         profile = profile_named(batch.profile)
-        return good_rows(self.files.path(batch.file_hash), profile, after_row=after_row)
+        overlay = overlay_of(self.files, batch)
+        return good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
 
     def _load(self, batch_id: str) -> tuple[Batch, int]:
         history = self.ledger.load(batch_id)
@@ -200,12 +210,12 @@ def _chunks(rows: Iterator[GoodRow], size: int) -> Iterator[list[GoodRow]]:
 
 
 @contextmanager
-def _ahead(chunks: Iterator[_Chunk]) -> Iterator[Iterator[_Chunk]]:
-    """The same chunks, each made by a thread while the one before is recorded."""
-    with ThreadPoolExecutor(1, "prepare-chunk") as thread:
+def _ahead(name: str, chunks: Iterator[C]) -> Iterator[Iterator[C]]:
+    """The same chunks, each made by a thread of this name while the one before is in use."""
+    with ThreadPoolExecutor(1, name) as thread:
         coming = thread.submit(next, chunks, None)
 
-        def taken() -> Iterator[_Chunk]:
+        def taken() -> Iterator[C]:
             nonlocal coming
             while (chunk := coming.result()) is not None:
                 coming = thread.submit(next, chunks, None)

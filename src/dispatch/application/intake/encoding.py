@@ -32,5 +32,5 @@ def nul_byte(offset: int, line: int) -> FileRefused:
         "nul_byte",
         "the file holds a NUL byte, so it is not text",
         f"line {line}, byte offset {offset}",
-        "export it again as CSV UTF-8",
+        "export it again as CSV UTF-8; a workbook (.xlsx) or an archive must be saved as CSV first",
     )

@@ -33,19 +33,19 @@ _MONTHS = (
 _MONTH_OF = {name: i for i, full in enumerate(_MONTHS, 1) for name in (full, full[:3])}
 
 # The plain form of nearly every address; everything else is put to the library, which knows the standards.
-_EMAIL = re.compile(
-    r"([A-Za-z0-9_+'-]++(?:\.[A-Za-z0-9_+'-]++)*+)@"
-    r"((?:[A-Za-z0-9]++(?:-[A-Za-z0-9]++)*+\.)+(?!(?i:test|local|localhost|invalid|onion|arpa)\Z)[A-Za-z]{2,63})",
-    re.ASCII,
-)
-_EMAIL_LENGTH_MAX, _LOCAL_LENGTH_MAX, _LABEL_LENGTH_MAX = 254, 64, 63
+_LOCAL = r"[A-Za-z0-9_+'-]++(?:\.[A-Za-z0-9_+'-]++)*+"
+_DOMAIN = r"(?:[A-Za-z0-9]++(?:-[A-Za-z0-9]++)*+\.)+(?!(?i:test|local|localhost|invalid|onion|arpa)$)[A-Za-z]{2,63}"
+EMAIL = f"{_LOCAL}@{_DOMAIN}"
+_EMAIL = re.compile(f"({_LOCAL})@({_DOMAIN})", re.ASCII)
+LOCAL_LENGTH_MAX = 64  # characters
+_EMAIL_LENGTH_MAX, _LABEL_LENGTH_MAX = 254, 63
 
 # BS 7666 / Royal Mail: A9, A99, AA9, AA99, A9A, AA9A and GIR; inward 9AA without C I K M O V.
-_POSTCODE = re.compile(
-    r"(GIR|[A-PR-UWYZ](?:[0-9][0-9]?|[A-HK-Y][0-9][0-9]?|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRVWXY]))"
-    r" ?([0-9][ABD-HJLNP-UW-Z]{2})",
-    re.ASCII,
+POSTCODE = (
+    r"GIR|[A-PR-UWYZ](?:[0-9][0-9]?|[A-HK-Y][0-9][0-9]?|[0-9][A-HJKPSTUW]|[A-HK-Y][0-9][ABEHMNPRVWXY])",
+    r"[0-9][ABD-HJLNP-UW-Z]{2}",
 )
+_POSTCODE = re.compile(f"({POSTCODE[0]}) ?({POSTCODE[1]})", re.ASCII)
 _YES = frozenset({"yes", "y", "true", "t", "1", "x"})
 _NO = frozenset({"no", "n", "false", "f", "0"})
 
@@ -164,7 +164,7 @@ def read_email(text: str) -> str:
     """An e-mail address with its domain in small letters. Raises ValueRefused. No name server is asked."""
     if match := _EMAIL.fullmatch(text):
         local, domain = match.groups()
-        if len(local) <= _LOCAL_LENGTH_MAX and len(domain) <= _LABEL_LENGTH_MAX:  # So no label is too long.
+        if len(local) <= LOCAL_LENGTH_MAX and len(domain) <= _LABEL_LENGTH_MAX:  # So no label is too long.
             return f"{local}@{domain.lower()}"
     if "@" not in text or len(text) > _EMAIL_LENGTH_MAX:
         raise ValueRefused(RowCode.EMAIL)

@@ -1,65 +1,76 @@
-"""What a file is, by its first bytes: its name may say anything."""
+"""What kind of file this is, told from its first bytes and not from its name; and the rows of each kind."""
 
-import re
+from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
 
+from dispatch.application.intake.json_rows import JsonRecords, json_layout
+from dispatch.application.intake.layout import BOM, Layout, read_layout
+from dispatch.application.intake.profiles import Profile
+from dispatch.application.intake.records import Records
 from dispatch.application.intake.refused import FileRefused
+from dispatch.application.intake.workbook import WorkbookRecords, workbook_layout
 
-BOM = b"\xef\xbb\xbf"
-SIGNATURE_BYTES = 8
-"""So many tell."""
-_OBJECT = re.compile(rb"\{\s*[\"}]")
-_ARRAY = re.compile(rb"\[\s*[\[{\]\"0-9tfn-]")
+HEAD_BYTES = 4096
 _ZIP = b"PK\x03\x04"
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # [MS-CFB], 2.2
-_ARCHIVES = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"7z\xbc\xaf\x27\x1c": "7-Zip",
-    b"Rar!\x1a\x07": "RAR",
-    b"\x28\xb5\x2f\xfd": "Zstandard",
-    b"\x04\x22\x4d\x18": "LZ4",
-    b"PK\x05\x06": "an empty ZIP archive",
-    b"PK\x07\x08": "a ZIP archive in pieces",
-}
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # [MS-CFB] 2.2: old workbooks, and new ones under a password
 
 
 class Format(StrEnum):
-    """How rows are written down."""
+    """The kinds of file that hold rows."""
 
     CSV = "csv"
-    NDJSON = "ndjson"
-    """One JSON object a line."""
-    JSON = "json"
-    """An array of objects, or an object whose member `rows` is one."""
-    XLSX = "xlsx"
+    JSON = "json"  # NDJSON, an array of objects, or an object with an array `rows`
+    WORKBOOK = "workbook"  # XLSX
 
 
-def looks_like(head: bytes) -> Format:
-    """What the first bytes say; JSON stands for NDJSON as well, which only the whole first object tells apart.
+class RecordSource(Protocol):
+    """Iterates over (data row from 1, line on which it begins from 1, cells); raises FileRefused while iterating."""
+
+    @property
+    def bytes_read(self) -> int:
+        """How far into the file the reader is, for progress bars."""
+        ...
+
+    def __iter__(self) -> Iterator[tuple[int, int, list[str]]]: ...
+
+
+def format_of(head: bytes) -> Format:
+    """The format of a file that begins so.
 
     Raises:
-        FileRefused: `workbook_unsupported` or `archive_unsupported`.
+        FileRefused: `workbook_unreadable`: a workbook of a kind that is not read here.
     """
-    if head.startswith(_ZIP):
-        return Format.XLSX
     if head.startswith(_COMPOUND):
-        what = "this is a workbook in the format of before Excel 2007 (.xls), or one with a password"
-        raise workbook_unsupported(what)
-    for mark, name in _ARCHIVES.items():
-        if head.startswith(mark):
-            raise archive_unsupported(f"this is an archive ({name})")
-    text = head.removeprefix(BOM).lstrip(b" \t\r\n")
-    return Format.JSON if _OBJECT.match(text) or _ARRAY.match(text) else Format.CSV
+        what = "this is an old workbook (.xls), or one under a password"
+        raise FileRefused(
+            "workbook_unreadable", what, "the file", "save it as .xlsx without a password, or as CSV UTF-8"
+        )
+    if head.startswith(_ZIP):
+        return Format.WORKBOOK
+    return Format.JSON if head.removeprefix(BOM).lstrip()[:1] in (b"{", b"[") else Format.CSV
 
 
-def workbook_unsupported(what: str) -> FileRefused:
-    """The refusal of a workbook of another kind than .xlsx."""
-    fix = "save it as Excel Workbook (.xlsx) without a password, or as CSV UTF-8"
-    return FileRefused("workbook_unsupported", what, "the first bytes", fix)
+def layout_of(path: Path, profile: Profile) -> Layout:
+    """The layout of a file that was received. Raises FileRefused as the layout of its format."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    match format_of(head):
+        case Format.CSV:
+            return read_layout(path, profile)
+        case Format.JSON:
+            return json_layout(profile)
+        case Format.WORKBOOK:
+            return workbook_layout(path, profile)
 
 
-def archive_unsupported(what: str) -> FileRefused:
-    """The refusal of a file that holds other files."""
-    return FileRefused("archive_unsupported", what, "the first bytes", "unpack it and send the file inside")
+def records_of(path: Path, layout: Layout) -> RecordSource:
+    """The rows of a file of this layout."""
+    match Format(layout.format):
+        case Format.CSV:
+            return Records(path, layout)
+        case Format.JSON:
+            return JsonRecords(path, layout)
+        case Format.WORKBOOK:
+            return WorkbookRecords(path)

@@ -1,4 +1,4 @@
-"""Looking at a file while it arrives: its hash, its layout, and whether it can hold rows of this profile at all."""
+"""Looking at a file while it arrives: its hash, its layout, and whether it can be text of this profile at all."""
 
 import codecs
 import hashlib
@@ -7,14 +7,13 @@ from pathlib import Path
 import msgspec
 
 from dispatch.application.intake.encoding import looks_like_utf16, not_utf8, nul_byte, utf16
-from dispatch.application.intake.formats import Format, looks_like
+from dispatch.application.intake.formats import Format, format_of, layout_of, records_of
+from dispatch.application.intake.json_rows import json_layout
 from dispatch.application.intake.layout import Layout, find_layout
-from dispatch.application.intake.objects import array_unclosed, find_object_layout
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.records import check_quotes
 from dispatch.application.intake.refused import FileRefused, file_empty, no_rows
 from dispatch.application.intake.source import open_source
-from dispatch.application.intake.workbook import WorkbookRecords, read_workbook_layout
 
 FILE_BYTES_MAX = 1 << 30
 LINE_BYTES_MAX = 1 << 20
@@ -55,15 +54,14 @@ class FileInspector:
         self._head = bytearray()
         self._layout: Layout | None = None
         self._has_rows = False
-        self._kind: Format | None = None
-        self._last = b""  # The last byte that is not blank.
+        self._format: Format | None = None  # Until the first piece was looked at.
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the file.
 
         Raises:
             FileRefused: `file_empty`, `file_too_large`, `encoding_not_utf8`, `nul_byte`, `line_too_long` or, from the
-                header, one of `find_layout`, `find_object_layout` or `looks_like`. Feed no more then.
+                header, one of `find_layout`. Feed no more then.
         """
         at = 0
         while at < len(chunk):
@@ -82,19 +80,17 @@ class FileInspector:
         """Say that the file ended.
 
         Args:
-            received: the same bytes as a file, read again for a workbook, and when quotes do not pair up, to name the
-                one that is not closed; without it that is left to `judge`, which refuses it in the same words.
+            received: the same bytes as a file, read again only when quotes do not pair up, to name the one that is not
+                closed. Without it such a file is left to `judge`, which refuses it in the same words.
 
         Raises:
-            FileRefused: as `feed`; `no_rows`, `quote_unclosed` and the others of `Records`; `json_malformed`; and those
-                of `read_workbook_layout`.
-            ValueError: a workbook, and no `received`.
+            FileRefused: as `feed`; and `no_rows`, `quote_unclosed` and the others of `Records`.
         """
         if self._piece:
             self._look(bytes(self._piece))
             self._piece.clear()
-        if self._kind is Format.XLSX:
-            self._look_into_workbook(received)
+        if self._bytes and self._format is not Format.CSV:
+            return self._finish_whole(received)
         if self._cut:
             raise not_utf8(self._cut[0], self._bytes - len(self._cut), self._newlines + 1)
         if self._layout is None:
@@ -103,10 +99,8 @@ class FileInspector:
             raise file_empty()
         if not self._has_rows:
             raise no_rows()
-        if self._quotes % 2 and received is not None and self._layout.format is Format.CSV:
+        if self._quotes % 2 and received is not None:
             check_quotes(received, self._layout)  # A lone " inside an unquoted value (5" pipe) is no fault.
-        if self._layout.format is Format.JSON and self._last not in (b"]", b"}"):
-            raise array_unclosed(self._newlines + 1)
         return FileFacts(
             sha256=self._hash.hexdigest(),
             bytes=self._bytes,
@@ -114,15 +108,34 @@ class FileInspector:
             layout=self._layout,
         )
 
+    def _finish_whole(self, received: Path | None) -> FileFacts:
+        """The end of a file whose rows are only found when it is here as a whole."""
+        if self._cut:
+            raise not_utf8(self._cut[0], self._bytes - len(self._cut), self._newlines + 1)
+        if received is not None:
+            layout = layout_of(received, self._profile)
+            if next(iter(records_of(received, layout)), None) is None:
+                raise no_rows()
+        elif self._format is Format.JSON:
+            layout = json_layout(self._profile)  # Whether it holds rows is left to `judge`.
+        else:
+            raise ValueError("a workbook is inspected where it was received")
+        lines = self._newlines + bool(self._line_bytes)
+        return FileFacts(sha256=self._hash.hexdigest(), bytes=self._bytes, lines=lines, layout=layout)
+
     def _look(self, piece: bytes) -> None:
         self._check_size(piece)
         self._hash.update(piece)
-        if self._kind is None:
-            self._kind = looks_like(piece)
-        if self._kind is Format.XLSX:
+        if self._format is None:
+            self._format = format_of(piece)
+        if self._format is Format.WORKBOOK:
             self._bytes += len(piece)
             return
         self._check_text(piece)
+        if self._format is Format.JSON:
+            self._newlines += piece.count(b"\n")
+            self._bytes += len(piece)
+            return
         self._check_lines(piece)
         if b'"' in piece:  # Searching is thirty times as fast as counting.
             self._quotes += piece.count(b'"')
@@ -132,8 +145,6 @@ class FileInspector:
             self._find_layout(is_whole=False)
         elif not self._has_rows:
             self._has_rows = bool(piece.strip(_BLANK))
-        if self._kind is Format.JSON:
-            self._last = piece.rstrip()[-1:] or self._last
 
     def _check_size(self, piece: bytes) -> None:
         if self._bytes + len(piece) > self._file_bytes_max:
@@ -157,13 +168,11 @@ class FileInspector:
 
     def _check_lines(self, piece: bytes) -> None:
         if not self._newline:
-            is_old = b"\r" in piece and b"\n" not in piece and self._kind is Format.CSV
-            self._newline = b"\r" if is_old else b"\n"
+            self._newline = b"\r" if b"\r" in piece and b"\n" not in piece else b"\n"
         first = piece.find(self._newline)
-        is_long = self._line_bytes + (first if first >= 0 else len(piece)) > self._line_bytes_max
-        if is_long and self._rows_are_lines:
+        if self._line_bytes + (first if first >= 0 else len(piece)) > self._line_bytes_max:
             what = f"a line is longer than {self._line_bytes_max:,} bytes"
-            fix = "check that this is a file with one row a line"
+            fix = "check that this is a CSV file with one row a line"
             raise FileRefused("line_too_long", what, f"line {self._newlines + 1}", fix)
         if first < 0:
             self._line_bytes += len(piece)
@@ -171,34 +180,16 @@ class FileInspector:
         self._newlines += piece.count(self._newline)
         self._line_bytes = len(piece) - piece.rfind(self._newline) - 1
 
-    @property
-    def _rows_are_lines(self) -> bool:
-        if self._layout is None:  # The first object may be in an array.
-            return self._kind is not Format.JSON
-        return self._layout.format is not Format.JSON
-
     def _line_of(self, piece: bytes, at: int) -> int:
         return self._newlines + piece.count(self._newline or b"\n", 0, at) + 1
 
     def _find_layout(self, *, is_whole: bool) -> None:
-        if self._kind is Format.JSON:
-            self._layout = find_object_layout(bytes(self._head), self._profile, is_whole=is_whole)
-            if self._layout is not None:
-                self._has_rows = True
-                self._head.clear()
-            return
         found = find_layout(bytes(self._head), self._profile, is_whole=is_whole)
         if found is None:
             return
         self._layout, end = found
         self._has_rows = bool(self._head[end:].strip(_BLANK))
         self._head.clear()
-
-    def _look_into_workbook(self, received: Path | None) -> None:
-        if received is None:
-            raise ValueError("a workbook is looked into when it is there as a file")
-        self._layout = read_workbook_layout(received, self._profile)
-        self._has_rows = any(True for _ in WorkbookRecords(received, self._layout))
 
 
 def inspect_file(path: Path, profile: Profile) -> FileFacts:

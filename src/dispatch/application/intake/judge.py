@@ -6,13 +6,13 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.fields import ValueRefused
-from dispatch.application.intake.formats import Format
+from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
+from dispatch.application.intake.formats import Format, layout_of, records_of
 from dispatch.application.intake.layout import Layout
+from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.reading import read_layout, records_of
 from dispatch.application.intake.refused import no_rows
-from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
+from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
 from dispatch.domain.rows import Budget, RowError
 
@@ -40,6 +40,7 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     errors_by_code: dict[str, int]
     stopped_at_row: int = 0
     rows_at_most: int = 0
+    value_pence: int = 0  # Of the accepted rows.
 
 
 def judge(
@@ -47,45 +48,51 @@ def judge(
     profile: Profile,
     layout: Layout | None = None,
     *,
+    overlay: Overlay | None = None,
     on_progress: Progress | None = None,
     on_good: Callable[[GoodRow], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
 ) -> Judgement:
-    """Judge every row of an inspected file. The same file gets the same answer.
+    """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
     With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Each accepted row is
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
 
     Raises:
-        FileRefused: `no_rows`; the file breaks in the middle (`records_of`); its header is not usable (`read_layout`).
+        FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
     """
-    layout = layout or read_layout(path, profile)
+    layout = layout or layout_of(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
-    make = good_row_maker(profile)
-    rows_at_most = rows_at_most_of(path, layout.format) if budget else 0
-    row = stopped_at_row = accepted = rejected = duplicates = 0
+    make = good_rows_maker(profile)
+    rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
+    row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
+    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
-    for row, line, cells in records:
-        try:
-            values = read(cells)
-        except ValueRefused:
+    rows = overlay.over(records) if overlay else records
+    for judged in judged_chunks(rows, profile, layout):
+        chunk = judged
+        for row, line, cells in judged.refused:
             rejected += 1
-            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
-                stopped_at_row = row
             for refusal in read.refusals(cells):
                 by_code[refusal.code.value] += 1
                 if by_code[refusal.code.value] <= errors_per_code_max:
                     errors.append(read.explain(refusal, row, line))
-        else:
-            key = read.natural_key(values)
-            if seen.add(key):
-                accepted += 1
-                if on_good:
-                    on_good(make(row, key, values))
-            else:
-                duplicates += 1
+            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
+                stopped_at_row = row
+                chunk = judged.through(row)
+                break
+        fresh = seen.add_all(chunk.keys)
+        accepted += sum(fresh)
+        duplicates += len(fresh) - sum(fresh)
+        kept = chunk.keep(fresh)
+        if price_at is not None:
+            value_pence += sum(price or 0 for price in kept.columns[price_at])
+        if on_good:
+            for good in make(kept):
+                on_good(good)
+        row = chunk.row_through
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
             on_progress(row, records.bytes_read)
         if stopped_at_row:
@@ -103,26 +110,24 @@ def judge(
         errors_by_code=dict(sorted(by_code.items())),
         stopped_at_row=stopped_at_row,
         rows_at_most=rows_at_most if stopped_at_row else 0,
+        value_pence=value_pence,
     )
 
 
-def rows_at_most_of(path: Path, kind: Format = Format.CSV) -> int:
-    """No file has more data rows than this: it has so many line breaks, and of CSV one line is the header.
-
-    0 where nobody knows, because rows are not lines.
-    """
-    if kind not in {Format.CSV, Format.NDJSON}:
-        return 0
-    breaks, last = {b"\n": 0, b"\r": 0}, b""
+def rows_at_most_of(path: Path) -> int:
+    """No file has more data rows than this: it has so many line breaks, and one of its lines is the header."""
+    breaks, last = 0, b""
     with path.open("rb") as file:
         while piece := file.read(1 << 20):
+            # A pair that is cut in two counts twice: the limit is a little higher, never too low.
+            breaks += piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
             last = piece[-1:]
-            for each in breaks:
-                breaks[each] += piece.count(each)
-    return max(breaks.values()) - (last in breaks) + (kind is Format.NDJSON)
+    return breaks - (last in {b"\n", b"\r"})
 
 
-def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, after_row: int = 0) -> Iterator[GoodRow]:
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -130,13 +135,9 @@ def good_rows(path: Path, profile: Profile, layout: Layout | None = None, *, aft
     Raises while iterating:
         FileRefused: as `judge`, but for `no_rows`.
     """
-    layout = layout or read_layout(path, profile)
-    read, seen, make = RowReader(profile, layout), SeenKeys(), good_row_maker(profile)
-    for row, _, cells in records_of(path, layout):
-        try:
-            values = read(cells)
-        except ValueRefused:
-            continue
-        key = read.natural_key(values)
-        if seen.add(key) and row > after_row:
-            yield make(row, key, values)
+    layout = layout or layout_of(path, profile)
+    seen, make, records = SeenKeys(), good_rows_maker(profile), records_of(path, layout)
+    for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
+        fresh = chunk.keep(seen.add_all(chunk.keys))
+        if chunk.row_through > after_row:
+            yield from (row for row in make(fresh) if row.row > after_row)

@@ -3,15 +3,19 @@
 import csv
 import difflib
 import re
+from collections import Counter
+from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.formats import BOM, Format
 from dispatch.application.intake.profiles import Profile, column_key
 from dispatch.application.intake.refused import FileRefused, file_empty
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 HEADER_BYTES_MAX = 64 * 1024
+OTHER_DELIMITERS_MAX = 16
+"""So many of the most frequent characters are tried, to name the one that separates: a header may hold thousands."""
+BOM = b"\xef\xbb\xbf"
 _LIKE_DATA = re.compile(r"@|^[£(+]?[0-9][0-9,. ()/-]*$")
 
 
@@ -27,9 +31,19 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...]
     newline: str
     has_bom: bool
-    format: Format = Format.CSV
-    keys: dict[str, int] = {}
-    """Of objects: the cell for each key, as `column_key` writes it."""
+    format: str = "csv"
+    names: tuple[tuple[str, ...], ...] = ()  # Of JSON: per column the keys that mean it, as `column_key` writes them.
+
+
+def read_layout(path: Path, profile: Profile) -> Layout:
+    """The layout of a file that was inspected before. Raises FileRefused as `find_layout`."""
+    with path.open("rb") as file:
+        head = file.read(2 * HEADER_BYTES_MAX)
+        is_whole = not file.read(1)
+    found = find_layout(head, profile, is_whole=is_whole)
+    if found is None:
+        raise _too_long(1)
+    return found[0]
 
 
 def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layout, int] | None:
@@ -66,7 +80,7 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
         raise file_empty()
     record = head[start:end].decode("utf-8", errors="replace").rstrip("\r\n")
     delimiter, cells = _split(record, profile, f"line {line}")
-    positions, ignored = positions_of(cells, profile, f"the header, line {line}")
+    positions, ignored = find_positions(cells, profile, f"the header, line {line}")
     layout = Layout(
         delimiter=delimiter,
         header=tuple(cells),
@@ -80,8 +94,11 @@ def find_layout(head: bytes, profile: Profile, *, is_whole: bool) -> tuple[Layou
 
 def _end_of_record(head: bytes, start: int) -> int | None:
     """Where the record that begins at `start` ends, a line break inside quotes not being an end."""
+    quotes, counted = 0, start
     for match in re.finditer(rb"\r\n|\n|\r(?!\Z)", head[start:]):
-        if head.count(b'"', start, start + match.start()) % 2 == 0:
+        quotes += head.count(b'"', counted, start + match.start())
+        counted = start + match.start()
+        if quotes % 2 == 0:
             return start + match.end()
         if match.start() > HEADER_BYTES_MAX:
             break
@@ -111,7 +128,8 @@ def _split(record: str, profile: Profile, where: str) -> tuple[str, list[str]]:
     best = max(DELIMITERS, key=known)
     cells = _cells(record, best)
     if known(best) < 2:
-        others = sorted({c for c in record if not c.isalnum() and c not in '_"\r\n'} - DELIMITERS.keys())
+        marks = Counter(c for c in record if not c.isalnum() and c not in '_"\r\n' and c not in DELIMITERS)
+        others = sorted(mark for mark, _ in marks.most_common(OTHER_DELIMITERS_MAX))
         found = max(others, key=known, default="")
         if found and known(found) > 1:
             raise FileRefused(
@@ -121,25 +139,24 @@ def _split(record: str, profile: Profile, where: str) -> tuple[str, list[str]]:
                 "separate them by comma, semicolon, tab or bar",
             )
         if known(best) == 0 or any(_LIKE_DATA.search(cell) for cell in cells):
-            raise header_missing(profile, where)
+            raise FileRefused(
+                "header_missing",
+                f"the first line names no column of the profile {profile.name}",
+                where,
+                f"put a header first, such as {profile.header()}",
+            )
     return best, cells
-
-
-def header_missing(profile: Profile, where: str) -> FileRefused:
-    """The refusal of a file that begins with data."""
-    what = f"the first line names no column of the profile {profile.name}"
-    return FileRefused("header_missing", what, where, f"put a header first, such as {profile.header()}")
 
 
 def _name(character: str) -> str:
     return "spaces" if character == " " else f"{character!r} (U+{ord(character):04X})"
 
 
-def positions_of(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """Which cell is which column of the profile, and the headers that it does not know.
+def find_positions(cells: list[str], profile: Profile, where: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """Which cell is which column of the profile (-1: none), and the headers that are ignored.
 
     Raises:
-        FileRefused: `columns_missing` or `columns_duplicated`.
+        FileRefused: `header_missing`, `columns_missing` or `columns_duplicated`.
     """
     keys = [column_key(cell) for cell in cells]
     taken: set[int] = set()
@@ -156,20 +173,26 @@ def positions_of(cells: list[str], profile: Profile, where: str) -> tuple[tuple[
         positions.append(found[0] if found else -1)
         taken.update(found)
     ignored = tuple(cell for i, cell in enumerate(cells) if i not in taken)
+    if not taken:
+        what = f"the first line names no column of the profile {profile.name}"
+        raise FileRefused("header_missing", what, where, f"put a header first, such as {profile.header()}")
     if missing:
         raise FileRefused(
-            "columns_missing", f"required columns are missing: {', '.join(missing)}", where, _rename(missing, ignored)
+            "columns_missing",
+            f"required columns are missing: {', '.join(missing)}",
+            where,
+            _rename(missing, cells, taken),
         )
     return tuple(positions), ignored
 
 
-def _rename(missing: list[str], others: tuple[str, ...]) -> str:
-    """Which header was probably meant, for each missing column."""
-    by_key = {column_key(cell): cell for cell in others if cell}
+def _rename(missing: list[str], cells: list[str], taken: set[int]) -> str:
+    """Which column was probably meant, for each missing one: by its place, for a broken header may hold anything."""
+    by_key = {column_key(cell): place for place, cell in enumerate(cells, 1) if cell and place - 1 not in taken}
     hints = []
     for name in missing:
         close = difflib.get_close_matches(column_key(name), by_key, n=1)
-        hints.append(f"rename {by_key[close[0]]!r} to {name}" if close else f"add {name}")
+        hints.append(f"rename column {by_key[close[0]]} to {name}" if close else f"add {name}")
     return "; ".join(hints)
 
 

@@ -45,6 +45,20 @@ def batch_message(*, rows: int, ingested: int, rejected: int, threshold_percent:
     return Message(UiState.SUCCESS, f"Batch Complete. {ingested:,} {_plural('Row', ingested)} Ingested.", "green")
 
 
+def undo_message(*, jobs: int, cancelled: int, is_done: bool) -> Message:
+    """How far an import is taken back. What is not cancelled was sent or had ended."""
+    if is_done:
+        kept = jobs - cancelled
+        text = f"Import Undone. {cancelled:,} {_plural('Job', cancelled)} Cancelled, {kept:,} Kept."
+        return Message(UiState.PARTIAL, text, "yellow")
+    return Message(UiState.PROCESSING, f"Import Being Undone. {cancelled:,} of {jobs:,} Jobs Cancelled.", "cyan")
+
+
+def approval_message(reason: str) -> Message:
+    """A batch that waits for a person: nothing of it is admitted until somebody lets it in."""
+    return Message(UiState.PROCESSING, f"Batch Waits for Approval. {reason}.", "yellow")
+
+
 def _percent_above(part: int, whole: int, threshold: int) -> str:
     """A percentage in as few decimals, at least one unless it is zero, as still show it above the threshold."""
     for decimals in range(1, 12):

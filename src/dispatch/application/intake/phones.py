@@ -9,7 +9,10 @@ from phonenumbers.phonemetadata import PhoneMetadata
 DRAMA = r"(?:7700900|1632960|1(?:1[345678]|[23456]1)4960|1914980|2079460|2896496|2920180)[0-9]{3}"
 """Numbers that Ofcom keeps for drama, some of which the library calls invalid: tests and samples are made of them."""
 
-_WRITTEN = re.compile(r"(?:\+44|0044|44)?(?:\(0\)|0)?([1-9][0-9]{8,9})", re.ASCII)
+WRITTEN = r"(?:\+44|0044|44)?(?:\(0\)|0)?([1-9][0-9]{8,9})"
+"""A UK number without separators; its group is what follows +44."""
+
+_WRITTEN = re.compile(WRITTEN, re.ASCII)
 _SEPARATORS = str.maketrans("", "", " -.\t\u00a0\u2010\u2011\u2013")
 _PLAUSIBLE = re.compile(r"[+0-9(][0-9 ().\-\u00a0\u2010\u2011\u2013/]{6,30}", re.ASCII)
 _LENGTH_MAX = 40
@@ -41,8 +44,13 @@ def _by_library(text: str) -> str | None:
 
 @cache
 def _assigned() -> re.Pattern[str]:
+    return re.compile(assigned(), re.ASCII)
+
+
+@cache
+def assigned() -> str:
     """Mobile and fixed-line numbers of the UK, the Isle of Man, Jersey and Guernsey, which share +44; and drama."""
     regions = [PhoneMetadata.metadata_for_region(region) for region in ("GB", "IM", "JE", "GG")]
     kinds = [region.mobile for region in regions if region] + [region.fixed_line for region in regions if region]
     patterns = [DRAMA, *(kind.national_number_pattern for kind in kinds if kind)]
-    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns if pattern), re.ASCII)
+    return "|".join(f"(?:{pattern})" for pattern in patterns if pattern)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 
@@ -16,7 +16,7 @@ from dispatch.application.ports.ledger import Cause, EventLedger
 from dispatch.domain import identity
 from dispatch.domain.batch.commands import ReceiveBatch
 from dispatch.domain.batch.decide import decider
-from dispatch.domain.batch.events import BatchReceived
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.rows import Budget
 
 CHUNK_BYTES = 1 << 20
@@ -78,6 +78,7 @@ class ReceiveFile:
         error_threshold_percent: int = 10,
         by: str = "",
         force: bool = False,
+        priority: Priority = Priority.NORMAL,
     ) -> Received:
         """Keep the file and record that it was received; a `force`d run is a new batch that keeps the hash.
 
@@ -102,6 +103,7 @@ class ReceiveFile:
             error_threshold_percent=error_threshold_percent,
             run=run,
             by=by,
+            priority=priority,
         )
         asked = identity.command_id(batch_id, "receive", command.at)
         cause = Cause(command_id=asked, correlation_id=batch_id, actor=by)
@@ -117,6 +119,7 @@ class ReceiveFile:
         error_threshold_percent: int = 10,
         by: str = "",
         force: bool = False,
+        priority: Priority = Priority.NORMAL,
     ) -> Received:
         """Receive a whole file from a stream or from chunks. Raises as `complete`."""
         upload = self.begin(profile)
@@ -124,15 +127,16 @@ class ReceiveFile:
             for chunk in _chunks(source):
                 upload.write(chunk)
             return self.complete(
-                upload, profile, file_name, error_threshold_percent=error_threshold_percent, by=by, force=force
+                upload,
+                profile,
+                file_name,
+                error_threshold_percent=error_threshold_percent,
+                by=by,
+                force=force,
+                priority=priority,
             )
         finally:
             upload.discard()
-
-    def known(self, batch_id: str) -> Received:
-        """A batch that was received before, as the answer to who sends it again. Raises LedgerUnavailable."""
-        first = cast("BatchReceived", self.ledger.load(batch_id).events[0])
-        return Received(batch_id=batch_id, file_hash=first.file_hash, duplicate=True)
 
     def _next_run(self, file_hash: str) -> int:
         run = 1

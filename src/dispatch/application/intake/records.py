@@ -8,8 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from dispatch.application.intake.formats import BOM
-from dispatch.application.intake.layout import Layout
+from dispatch.application.intake.layout import BOM, Layout
 from dispatch.application.intake.refused import FileRefused
 
 _LINE_BREAK = re.compile(r"\r\n|\n|\r")

@@ -1,6 +1,6 @@
 """One row: its cells to values, what is wrong with them, and the good row that they make."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -9,17 +9,25 @@ import msgspec
 from dispatch.application.intake.advice import advice, found
 from dispatch.application.intake.fields import ValueRefused, reader_of
 from dispatch.application.intake.layout import DELIMITERS, Layout
-from dispatch.application.intake.odd_rows import WHOLE, OddRow, is_odd, odd_advice
 from dispatch.application.intake.profiles import Column, Profile
 from dispatch.domain.consent import Permission
 from dispatch.domain.person import Person
 from dispatch.domain.rows import RowCode, RowError
 
+BROKEN = {
+    RowCode.NOT_AN_OBJECT: ("one JSON object a row", 'write it as {"column": "value", ...}'),
+    RowCode.NESTED: (
+        "a text, a number, true, false or null",
+        "send the value itself, not an object or array around it",
+    ),
+    RowCode.TWICE: ("each column once", "keep one of the keys that mean this column"),
+}
+"""What is expected of a row that could not be taken apart, and how to mend it."""
 WHOLE_ROW = "row"
 """Stands for the column of an error that concerns the row as a whole."""
 
 
-class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class GoodRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A row that becomes a job: what `OpenJob` needs to know of it."""
 
     row: int
@@ -40,6 +48,14 @@ class Refusal(NamedTuple):
     text: str
 
 
+class BrokenCells(list[str]):
+    """A row that could not be taken apart into cells: it is refused as a whole, or for the value at one place."""
+
+    def __init__(self, code: RowCode, place: int | str, found: str) -> None:
+        super().__init__()
+        self.code, self.place, self.found = code, place, found
+
+
 class RowReader:
     """Reads rows of one layout by one profile."""
 
@@ -49,9 +65,8 @@ class RowReader:
         pick = itemgetter(*layout.positions)
         # Position -1, a column that the file does not have, is an empty cell at the end.
         self._texts = pick if -1 not in layout.positions else lambda cells: pick([*cells, ""])
-        self._positions = layout.positions
         self._width = len(layout.header)
-        self._delimiter = DELIMITERS[layout.delimiter]
+        self._delimiter = DELIMITERS.get(layout.delimiter, "delimiter")
         self._key_at = profile.columns.index(profile.column(profile.natural_key))
 
     def __call__(self, cells: list[str]) -> list[Any]:
@@ -66,20 +81,13 @@ class RowReader:
 
     def refusals(self, cells: list[str]) -> list[Refusal]:
         """Everything that is wrong with a row that `__call__` refused; at most one refusal a column."""
-        odd: Mapping[int, tuple[RowCode, str]] = {}
-        if isinstance(cells, OddRow):
-            odd, cells = cells.odd, cells.cells
-            if WHOLE in odd:
-                return [Refusal(odd[WHOLE][0], None, odd[WHOLE][1])]
+        if isinstance(cells, BrokenCells):
+            column = self._columns[cells.place] if isinstance(cells.place, int) else None
+            return [Refusal(cells.code, column, cells.found)]
         if len(cells) != self._width:
             return [Refusal(RowCode.CELLS, None, f"{len(cells)} cells")]
         refusals = []
-        for column, read, text, place in zip(
-            self._columns, self._readers, self._texts(cells), self._positions, strict=True
-        ):
-            if place in odd:
-                refusals.append(Refusal(odd[place][0], column, odd[place][1]))
-                continue
+        for column, read, text in zip(self._columns, self._readers, self._texts(cells), strict=True):
             try:
                 read(text)
             except ValueRefused as refused:
@@ -89,8 +97,8 @@ class RowReader:
     def explain(self, refusal: Refusal, row: int, line: int) -> RowError:
         """The refusal in words, without any personal value."""
         code, column, text = refusal
-        if is_odd(code):
-            expected, fix = odd_advice(code, column)
+        if code in BROKEN:
+            expected, fix = BROKEN[code]
             name = column.name if column else WHOLE_ROW
             return RowError(row=row, line=line, column=name, code=code, found=text, expected=expected, fix=fix)
         if column is None:
@@ -103,14 +111,14 @@ class RowReader:
         )
 
 
-def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]:
+def good_row_maker(profile: Profile) -> Callable[[int, str, Sequence[Any]], GoodRow]:
     """A function of row number, natural key and values (as `RowReader` reads them) to the good row."""
-    own = _fields_under(profile, "")
-    person = _fields_under(profile, "person.")
-    permission = _fields_under(profile, "permission.")
+    own = _picker(fields_under(profile, ""))
+    person = _picker(fields_under(profile, "person."))
+    permission = _picker(fields_under(profile, "permission."))
     details = [(column.name, i) for i, column in enumerate(profile.columns) if column.to == "details"]
 
-    def make(row: int, key: str, values: list[Any]) -> GoodRow:
+    def make(row: int, key: str, values: Sequence[Any]) -> GoodRow:
         return GoodRow(
             row=row,
             natural_key=key,
@@ -123,13 +131,17 @@ def good_row_maker(profile: Profile) -> Callable[[int, str, list[Any]], GoodRow]
     return make
 
 
-def _fields_under(profile: Profile, prefix: str) -> Callable[[list[Any]], dict[str, Any]]:
-    """A function that picks the values which belong under a prefix, by field."""
-    places = {
+def fields_under(profile: Profile, prefix: str) -> dict[str, int]:
+    """The fields that belong under a prefix of `Column.to`, with the place of each one's column."""
+    return {
         column.to.removeprefix(prefix): i
         for i, column in enumerate(profile.columns)
         if column.to.startswith(prefix) and "." not in column.to.removeprefix(prefix) and column.to != "details"
     }
+
+
+def _picker(places: dict[str, int]) -> Callable[[Sequence[Any]], dict[str, Any]]:
+    """A function that picks the values of these places, by field."""
     if len(places) < 2:  # With one place itemgetter answers the value alone.
         return lambda values: {field: values[i] for field, i in places.items()}
     pick = itemgetter(*places.values())

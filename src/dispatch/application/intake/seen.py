@@ -1,6 +1,7 @@
 """Which keys were seen: exact but for the odds of a hash, in about 16 bytes a key."""
 
 from array import array
+from collections.abc import Sequence
 
 _SLOTS_FIRST = 1024
 _BITS = 0xFFFF_FFFF_FFFF_FFFF
@@ -32,6 +33,22 @@ class SeenKeys:
         if not self._room:
             self._grow()
         return True
+
+    def add_all(self, keys: Sequence[str]) -> list[bool]:
+        """`add` for many at once."""
+        while self._room <= len(keys):
+            self._grow()
+        slots, mask = self._slots, self._mask
+        fresh = []
+        for hashed in map(hash, keys):
+            digest = hashed & _BITS or 1
+            slot = digest & mask
+            while (found := slots[slot]) and found != digest:
+                slot = (slot + 1) & mask
+            slots[slot] = digest
+            fresh.append(not found)
+        self._room -= sum(fresh)
+        return fresh
 
     def _grow(self) -> None:
         old = self._slots

@@ -21,6 +21,7 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
     file_hash: str
     file_bytes: int
     profile: str
+    received_by: str = ""
     status: BatchStatus
     error_threshold_percent: int
     rejection_code: str
@@ -161,8 +162,14 @@ class DueJob(msgspec.Struct, frozen=True):
 class Queries(Protocol):
     """Read-model queries; every list is bounded. Each raises ViewsUnavailable when the database does not answer."""
 
-    def batches(self, *, limit: int = 50, before: datetime | None = None) -> list[BatchRow]:
-        """Newest first."""
+    def batches(
+        self, *, limit: int = 50, before: datetime | None = None, status: BatchStatus | None = None
+    ) -> list[BatchRow]:
+        """Newest first; with `status` only those that stand so."""
+        ...
+
+    def approvals(self, *, limit: int = 100) -> list[BatchRow]:
+        """Batches that wait for a person's approval, the most urgent first: the highest level, then the deadline."""
         ...
 
     def batch(self, batch_id: str) -> BatchRow | None: ...
@@ -211,4 +218,8 @@ class Queries(Protocol):
 
     def closable_batches(self, limit: int = 100) -> Sequence[BatchRow]:
         """Batches in processing of which every job has ended."""
+        ...
+
+    def reading_batches(self) -> list[str]:
+        """The ids of batches that still read their files: not admitted yet, or with corrections that wait."""
         ...

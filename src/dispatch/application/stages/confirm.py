@@ -18,4 +18,4 @@ async def confirm(task: Task, providers: Providers) -> Outcome:
             return GiveUp("not_delivered")
 
 
-stage = ProviderStage(name="confirm", after="dispatch", call=confirm)
+stage = ProviderStage(name="confirm", after="dispatch", call=confirm, provider="notifier")

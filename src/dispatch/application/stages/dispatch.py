@@ -42,4 +42,4 @@ def _variables(job: Job) -> dict[str, str]:
     }
 
 
-stage = ProviderStage(name="dispatch", after="clear", call=dispatch, acts=True, reads_person=True)
+stage = ProviderStage(name="dispatch", after="clear", call=dispatch, provider="notifier", acts=True, reads_person=True)

@@ -17,4 +17,4 @@ async def enrich(task: Task, providers: Providers) -> Outcome:
     return Done({"source": found.source}, person=known if known != person else None)
 
 
-stage = ProviderStage(name="enrich", after="slots", call=enrich, reads_person=True)
+stage = ProviderStage(name="enrich", after="slots", call=enrich, provider="contact_finder", reads_person=True)

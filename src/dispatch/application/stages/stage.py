@@ -36,6 +36,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that calls a provider, concurrently and outside any transaction.
 
     `reads_person` says that it looks at `job.person`, which is encrypted for all others.
+    `provider` names whom it calls, once for each job that passes.
     `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
     An accident (`ProviderUnavailable`) is tried again by `retry`; a refusal (`ProviderRefused`) goes before a person.
     """
@@ -43,6 +44,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     after: str = ""
     call: Callable[[Task, Providers], Awaitable[Outcome]]
+    provider: str = ""
     retry: RetryPolicy = RetryPolicy()
     in_flight_max: int = 100
     acts: bool = False

@@ -16,4 +16,4 @@ async def verify(task: Task, providers: Providers) -> Outcome:
     return Done({"verdict": verdict.value})
 
 
-stage = ProviderStage(name="verify", after="enrich", call=verify, reads_person=True)
+stage = ProviderStage(name="verify", after="enrich", call=verify, provider="email_verifier", reads_person=True)

@@ -18,7 +18,7 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: datetime
 
 
-class JobOpened(JobEvent, frozen=True, kw_only=True):
+class JobOpened(JobEvent, frozen=True, kw_only=True, gc=False):
     """A good row became a job, with the route as it was that day."""
 
     batch_id: str

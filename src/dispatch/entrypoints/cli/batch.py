@@ -15,6 +15,13 @@ HERE = "dispatch.entrypoints.cli"
         "upload": (f"{HERE}.batch_upload:upload", "Take a CSV file in as a batch."),
         "show": (f"{HERE}.batch_show:show", "One batch: where it stands, stage by stage."),
         "errors": (f"{HERE}.batch_errors:errors", "The refused values of a batch, also as CSV."),
+        "correct": (f"{HERE}.batch_correct:correct", "Send refused rows again, corrected."),
+        "undo": (f"{HERE}.batch_undo:undo", "Take an import back: cancel what was not sent."),
+        "reset": (f"{HERE}.batch_reset:reset", "Have the file judged again from the beginning."),
+        "desk": (f"{HERE}.batch_desk:desk", "Batches that wait for a person's approval."),
+        "approve": (f"{HERE}.batch_desk:approve", "Let a batch in that waits for approval."),
+        "reject": (f"{HERE}.batch_desk:reject", "Reject a batch that waits for approval."),
+        "prioritise": (f"{HERE}.batch_desk:prioritise", "Take a batch in before others, or after them."),
     },
 )
 def batch() -> None:
@@ -25,7 +32,10 @@ def batch() -> None:
       dispatch batch upload jobs.csv --wait
       dispatch batch list
       dispatch batch show 3f2b8c1e
-      dispatch batch errors 3f2b8c1e --csv errors.csv
+      dispatch batch errors 3f2b8c1e --corrections mend.csv
+      dispatch batch correct 3f2b8c1e mend.csv --wait
+      dispatch batch undo 3f2b8c1e --reason "the wrong file" --dry-run
+      dispatch batch desk
     """
 
 

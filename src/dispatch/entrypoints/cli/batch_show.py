@@ -9,10 +9,13 @@ from rich.table import Table
 from rich.text import Text
 
 from dispatch.application.ports.queries import BatchRow, StageProgress
+from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.money import pounds
+from dispatch.entrypoints.cli.batch_desk import due
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.ids import find_batch
 from dispatch.entrypoints.cli.options import shared_options
-from dispatch.entrypoints.cli.outcome import outcome_of
+from dispatch.entrypoints.cli.outcome import outcome_of, say_approval
 from dispatch.entrypoints.cli.output import facts, out, print_json, refusals_table, table
 from dispatch.entrypoints.cli.summary import Summary, render_summary, summary
 from dispatch.entrypoints.cli.words import age, duration, size
@@ -70,17 +73,28 @@ def _show_batch(console: Console, row: BatchRow) -> None:
         "file": f"{row.file_name}, {size(row.file_bytes)}" + (f", run {row.run}" if row.run > 1 else ""),
         "sha-256": row.file_hash,
         "status": row.status.value,
+        "priority": row.priority.value,
+        "value": pounds(row.value_pence),
         "received": f"{row.received_at:%Y-%m-%d %H:%M:%S} UTC, {age(row.received_at)} ago",
         "rows": f"{row.rows:,}: {judged}; budget {row.error_threshold_percent}%",
         "jobs": f"{row.jobs:,}: {ended}, {row.cancelled:,} cancelled, {row.running:,} on their way",
         "intake": f"Parse Time {duration(row.parse_duration_ms / 1000)} | DB Time {duration(row.db_duration_ms / 1000)}"
         f" | Throughput {throughput:,.0f} rows/s",
     }
+    if row.corrections:
+        known["corrections"] = f"{row.corrections:,}, {row.corrections_judged:,} judged; {row.repaired:,} rows mended"
+    if row.approval_reason:
+        decided = (
+            f"; decided by {row.decided_by}" if row.decided_by else f", level {row.approval_level}, due {due(row)}"
+        )
+        known["approval"] = f"{row.approval_reason}{decided}"
     if row.rejection_reason:
         known["rejected"] = f"{row.rejection_code}: {row.rejection_reason}"
     if row.closed_at is not None:
         known["closed"] = f"after {age(row.received_at, row.closed_at)}"
     console.print(facts(known), soft_wrap=True)
+    if row.status is BatchStatus.AWAITING_APPROVAL:
+        say_approval(console, row)
 
 
 def _stages(stages: list[StageProgress]) -> Table:

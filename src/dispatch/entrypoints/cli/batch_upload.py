@@ -11,16 +11,20 @@ import msgspec
 import rich_click as click
 from click.exceptions import Exit
 
+from dispatch.application.intake.forecast import Forecast
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import CHUNK_BYTES, Received
 from dispatch.application.intake.source import STDIN, open_source
 from dispatch.application.ports.queries import BatchRow
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.entrypoints.cli.batch_forecast import EXIT_CODES as FORECAST_EXIT_CODES
+from dispatch.entrypoints.cli.batch_forecast import render_forecast
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.follow import BatchFollower
 from dispatch.entrypoints.cli.options import shared_options
-from dispatch.entrypoints.cli.outcome import outcome_of
+from dispatch.entrypoints.cli.outcome import EXIT_CODES, outcome_of, say_approval
 from dispatch.entrypoints.cli.output import notes, out, print_json
 from dispatch.entrypoints.cli.words import age
 
@@ -51,39 +55,63 @@ class Uploaded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     help="Error budget: more refused rows than this reject the whole file (10).",
 )
 @click.option("--force", is_flag=True, help="Run a file again that was received before, as a batch of its own.")
+@click.option(
+    "--priority",
+    type=click.Choice([level.value for level in Priority]),
+    default=Priority.NORMAL.value,
+    show_default=True,
+    help="How urgent it is among the files that wait to be taken in.",
+)
 @click.option("--wait/--no-wait", default=False, show_default=True, help="Follow it to its end, or to a person.")
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and write nothing.")
 @shared_options
 @click.pass_obj
-def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool, wait: bool) -> None:
-    """Take a file in as a batch; FILE may be `-` for the standard input.
-
-    It holds CSV, JSON objects (one a line, or an array), or it is an .xlsx workbook: its content says which.
+def upload(
+    cli: Cli,
+    file: str,
+    profile: str,
+    threshold: int | None,
+    force: bool,
+    priority: str,
+    wait: bool,
+    dry_run: bool,
+) -> None:
+    """Take a file in as a batch: CSV, JSON (an object a line, or an array) or XLSX; `-` is the standard input.
 
     The same content is the same batch: sending it again changes nothing, and says which batch was the first.
-    With --wait the exit code is 1 when the batch was rejected.
+    With --wait the exit code is 1 when the batch was rejected, and 3 when it waits for a person's approval; with
+    --dry-run the same when it would be.
 
     \b
     Examples:
       dispatch batch upload jobs.csv
-      dispatch batch upload jobs.xlsx --wait --threshold 5
+      dispatch batch upload jobs.csv --wait --threshold 5
       gunzip -c jobs.csv.gz | dispatch batch upload - --json
+      dispatch batch upload jobs.xlsx
       dispatch batch upload jobs.csv --force
+      dispatch batch upload jobs.csv --priority urgent
+      dispatch batch upload jobs.csv --dry-run --json | jq .cost_pence
     """
     kind = profile_named(profile)
     with open_source(file) as source, cli.open_app() as app:
+        budget = app.settings.error_threshold_percent if threshold is None else threshold
         receiving = app.receive.begin(kind)
         try:
             with _bar(source, hidden=cli.as_json) as advance:
                 while chunk := source.read(CHUNK_BYTES):
                     receiving.write(chunk)
                     advance(len(chunk))
+            if dry_run:
+                _answer_forecast(cli, app.dry_run(receiving, kind, error_threshold_percent=budget, force=force))
+                return
             received = app.receive.complete(
                 receiving,
                 kind,
                 "stdin" if file == STDIN else Path(file).name,
-                error_threshold_percent=app.settings.error_threshold_percent if threshold is None else threshold,
+                error_threshold_percent=budget,
                 by=who(),
                 force=force,
+                priority=Priority(priority),
             )
         finally:
             receiving.discard()
@@ -97,8 +125,17 @@ def upload(cli: Cli, file: str, profile: str, threshold: int | None, force: bool
             _say_outcome(ended)
     if cli.as_json:
         print_json(answer)
-    if ended is not None and ended.status is BatchStatus.REJECTED:
-        raise Exit(1)
+    if ended is not None and ended.status in EXIT_CODES:
+        raise Exit(EXIT_CODES[ended.status])
+
+
+def _answer_forecast(cli: Cli, forecast: Forecast) -> None:
+    if cli.as_json:
+        print_json(forecast)
+    else:
+        render_forecast(forecast, out())
+    if forecast.would_be in FORECAST_EXIT_CODES:
+        raise Exit(FORECAST_EXIT_CODES[forecast.would_be])
 
 
 def _answer(app: "App", received: Received) -> Uploaded:
@@ -133,7 +170,9 @@ def _say_outcome(row: BatchRow) -> None:
     if row.escalated:
         waiting = "1 job waits" if row.escalated == 1 else f"{row.escalated:,} jobs wait"
         console.print(f"{waiting} for a person: dispatch escalation list", markup=False)
-    if row.status is not BatchStatus.REJECTED:
+    if row.status is BatchStatus.AWAITING_APPROVAL:
+        say_approval(console, row)
+    elif row.status is not BatchStatus.REJECTED:
         ended = f"{row.delivered:,} delivered, {row.blocked:,} blocked, {row.cancelled:,} cancelled"
         console.print(f"{row.status.value}: {ended}, after {age(row.received_at, row.closed_at)}", markup=False)
 

@@ -18,11 +18,16 @@ class Cli:
 
     data: Path | None = None
     as_json: bool = False
+    environment: str = ""
 
     def load(self) -> "Loaded":
-        """The settings in effect. Raises SettingsError."""
+        """The settings in effect; of a named environment those of its file alone. Raises SettingsError."""
         from dispatch.entrypoints.settings import load_settings
 
+        if self.environment:
+            from dispatch.entrypoints.environments import read_environment
+
+            return load_settings(read_environment(self.environment), {"data": self.data}, join_running=False)
         return load_settings(os.environ, {"data": self.data})
 
     @contextmanager

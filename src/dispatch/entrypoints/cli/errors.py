@@ -12,6 +12,16 @@ if TYPE_CHECKING:
 
 FIXES = {
     "batch_unknown": "list the batches with `dispatch batch list`",
+    "batch_not_judged": "wait until it is judged: `dispatch batch show`",
+    "batch_busy": "wait until it is taken in, or taken back: `dispatch batch show`",
+    "batch_whole": "nothing; every row of it is a job or a duplicate",
+    "batch_taken_back": "have it judged anew with `dispatch batch reset`, or upload a corrected file",
+    "batch_has_jobs": "take the import back first with `dispatch batch undo`; while it is judged or taken back, wait",
+    "batch_unreadable": "mend the file where it breaks, and upload it",
+    "nothing_to_undo": "see where it stands with `dispatch batch show`; `dispatch batch reset` has it judged anew",
+    "batch_not_awaiting_approval": "see where it stands with `dispatch batch show`; what waits: `dispatch batch desk`",
+    "approver_brought_it": "ask somebody else to look at it: `dispatch batch approve` as another user",
+    "batch_taken_in": "its rows are jobs already; `dispatch batch show` says how far they are",
     "job_unknown": "list the jobs with `dispatch job list`",
     "job_not_yet_opened": "ask for a later time; without --at it is shown as it is now",
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",
@@ -80,6 +90,7 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
     from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
     from dispatch.application.ports.privacy import KeyMissing
     from dispatch.application.ports.queries import ViewsUnavailable
+    from dispatch.application.smoke import NotSetUp
     from dispatch.domain.errors import DomainError
     from dispatch.entrypoints.settings import SettingsError
 
@@ -96,6 +107,9 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
         case KeyMissing():
             fix = "bring back the key from where you keep its copy; without it personal data cannot be read"
             return Problem("key_missing", str(error), "the keys of personal data", fix)
+        case NotSetUp():
+            fix = "mend that first; it says nothing of the rest of the installation"
+            return Problem("smoke_not_set_up", str(error), "before or behind the smoke test", fix)
         case ProfileUnknown():
             return Problem("profile_unknown", str(error.args[0]), "--profile", "choose one of the known profiles")
         case SettingsError():

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK
+from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.bootstrap import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
 from dispatch.entrypoints.cli.context import Cli
+from dispatch.entrypoints.cli.words import age
 from dispatch.entrypoints.settings import Settings, SettingsError
 
 PYTHON_MIN = (3, 11)
@@ -136,6 +139,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
     yield _rights(facts.rights)
     yield _seal(cli)
     yield _views(cli)
+    yield from _alarms(cli)
 
 
 def _rights(rights: Rights) -> Finding:
@@ -186,6 +190,24 @@ def _views(cli: Cli) -> Finding:
         fix = "see that a projector runs (`dispatch up`); it catches up by itself"
         return Finding("views", Level.WARN, f"{view} lags {lag:,} events behind the ledger", fix)
     return Finding("views", Level.OK, f"at most {lag:,} events behind the ledger's {head:,}")
+
+
+def _alarms(cli: Cli) -> Iterator[Finding]:
+    """Batches that do not move (acceptance 1.16), and approvals that nobody gives."""
+    try:
+        with cli.open_app() as app:
+            alarms = app.alarms()
+    except (LedgerUnavailable, ViewsUnavailable) as error:
+        yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
+        return
+    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals"}
+    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN}
+    for alarm in alarms:
+        yield Finding(names[alarm.code], levels[alarm.code], f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
+    if not any(alarm.code == BATCH_STUCK for alarm in alarms):
+        yield Finding("batches", Level.OK, "none is stuck on its way in")
+    if not any(alarm.code == APPROVAL_OVERDUE for alarm in alarms):
+        yield Finding("approvals", Level.OK, "none is overdue")
 
 
 def _nats(settings: Settings) -> Finding:

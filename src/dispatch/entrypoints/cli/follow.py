@@ -14,7 +14,12 @@ from dispatch.entrypoints.cli.displays import Display, LinesDisplay, LiveDisplay
 POLL_S = 0.2
 STANDSTILL_S = 10.0
 STANDSTILL = "Nothing has taken the file up for 10 s: does `dispatch up` run on this data folder? (`dispatch doctor`)"
-RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
+RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE, BatchStatus.AWAITING_APPROVAL}
+
+
+def at_rest(row: BatchRow) -> bool:
+    """Is the batch at its end, or before people?"""
+    return row.status in RESTING
 
 
 class BatchFollower:
@@ -29,15 +34,17 @@ class BatchFollower:
         batch_id: str,
         console: Console | None = None,
         *,
+        rests: Callable[[BatchRow], bool] = at_rest,
         stop: Event | None = None,
         poll_s: float = POLL_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queries, self._batch_id, self._console = queries, batch_id, console
+        self._rests = rests
         self._stop, self._poll_s, self._clock = stop or Event(), poll_s, clock
 
     def run(self) -> BatchRow | None:
-        """Return the batch once it is closed, rejected or waits on people; when stopped, as it was last seen.
+        """Return the batch once it is closed, rejected or waits for people; when stopped, as it was last seen.
 
         Raises what the queries raise; calling again goes on.
         """
@@ -47,7 +54,7 @@ class BatchFollower:
             while True:
                 row = self._queries.batch(self._batch_id)
                 display.show(bars_of(row, self._queries.stage_progress(self._batch_id)))
-                if (row is not None and row.status in RESTING) or self._stop.wait(self._poll_s):
+                if (row is not None and self._rests(row)) or self._stop.wait(self._poll_s):
                     return row
                 waits = row is None or row.status is BatchStatus.UPLOADED
                 if waits and not has_warned and self._clock() - since > STANDSTILL_S:

@@ -21,10 +21,12 @@ COMMANDS = {
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
     "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),
+    "stats": (f"{HERE}.stats:stats", "How the intake does: by the hour, by error code, and over the months."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),
     "config": (f"{HERE}.config:config", "The settings in effect, and where each one came from."),
+    "smoke": (f"{HERE}.smoke:smoke", "Short tests of an installation: its database, and the whole over HTTP."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and the system: what is wrong, and how to mend it."),
 }
 
@@ -57,8 +59,9 @@ class RootGroup(LazyGroup):
 def dispatch(ctx: click.Context) -> None:
     """An autonomous pipeline for fixed-price service jobs: every row accounted for, every message permitted.
 
-    Exit codes: 0 done, 1 refused or failed, 2 wrong usage. With --json every answer is on stdout, a refusal too, as
-    {"error": {"code", "what", "where", "fix"}}; remarks and progress are on stderr.
+    Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a person's approval is waited for. With --json every
+    answer is on stdout, a refusal too, as {"error": {"code", "what", "where", "fix"}}; remarks and progress are on
+    stderr.
 
     \b
     Examples:

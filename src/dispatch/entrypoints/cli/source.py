@@ -17,7 +17,6 @@ HERE = "dispatch.entrypoints.cli"
         "pause": (f"{HERE}.source_turn:pause", "Take nothing from a source for now."),
         "resume": (f"{HERE}.source_turn:resume", "Go on with a source that was paused."),
         "remove": (f"{HERE}.source_turn:remove", "Take nothing from a source any more."),
-        "secret": (f"{HERE}.source_secret:secret", "Make a secret for signed messages."),
     },
 )
 def source() -> None:

@@ -27,8 +27,8 @@ def add(
 ) -> None:  # fmt: skip
     """Take rows from a place from now on. Adding the same source twice changes nothing.
 
-    Folders and files must be below DISPATCH_SOURCE_FOLDERS. The secret of a webhook is no part of the source: it
-    stands in DISPATCH_WEBHOOK_SECRETS.
+    Folders and files must be below DISPATCH_SOURCE_FOLDERS. Profile and secret of a webhook stand in
+    DISPATCH_WEBHOOK_SENDERS; as a source it can be paused, and shows what came.
 
     \b
     Examples:

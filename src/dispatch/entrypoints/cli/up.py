@@ -23,6 +23,7 @@ from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.errors import Refused
 from dispatch.entrypoints.cli.follow import BatchFollower
 from dispatch.entrypoints.cli.options import shared_options
+from dispatch.entrypoints.cli.outcome import EXIT_CODES, say_approval
 from dispatch.entrypoints.cli.output import notes, out, print_json
 from dispatch.entrypoints.cli.summary import Summary, render_summary, summary
 from dispatch.entrypoints.logs import configure_logs
@@ -69,7 +70,8 @@ def up(
     """Run the whole system on this machine: Postgres and NATS, the API, the workers, the relay and the projector.
 
     Servers and providers that the settings name are used; the others are embedded, or simulated. The data stays in the
-    data folder. Ctrl-C stops everything. With --once the exit code is 1 when the file was rejected.
+    data folder. Ctrl-C stops everything. With --once the exit code is 1 when the file was rejected, and
+    3 when it waits for a person's approval.
 
     \b
     Examples:
@@ -103,8 +105,8 @@ def up(
         console.print(f"[dim]stopped in {time.monotonic() - stopping_at:.1f} s[/]")
     except CannotStart as error:
         raise Refused(error.code, error.what, error.where, error.fix) from error
-    if once and made is not None and made.batch.status is BatchStatus.REJECTED:
-        raise Exit(1)
+    if once and made is not None and made.batch.status in EXIT_CODES:
+        raise Exit(EXIT_CODES[made.batch.status])
 
 
 def _settings(flags: Mapping[str, object], *, fresh: bool) -> Settings:
@@ -142,6 +144,8 @@ def _work_on(
     row = _follow(BatchFollower(app.queries, received.batch_id, None if cli.as_json else console, stop=stop), stop)
     if row is None or (stop.is_set() and row.closed_at is None):
         return None
+    if row.status is BatchStatus.AWAITING_APPROVAL and not cli.as_json:
+        say_approval(console, row)
     made = summary(app, received.batch_id, upload_s=upload_s)
     if cli.as_json:
         print_json(made)

@@ -9,9 +9,10 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import batches, jobs, sources, webhooks
+from dispatch.entrypoints.http import approvals, batches, jobs, repairs, sources, statistics, webhook
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
+from dispatch.entrypoints.http.dashboard.operations import RecentOperations
 from dispatch.entrypoints.http.envelope import Envelope
 from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
@@ -20,6 +21,7 @@ from dispatch.entrypoints.http.openapi import openapi_config
 from dispatch.entrypoints.http.problem import Refused
 from dispatch.entrypoints.http.problem_kinds import KINDS
 from dispatch.entrypoints.http.problems import HANDLERS
+from dispatch.entrypoints.senders import read_senders
 
 
 @get("/problems/{code:str}", include_in_schema=False, sync_to_thread=False, media_type=MediaType.JSON)
@@ -34,9 +36,12 @@ def explain_problem(code: FromPath[str]) -> dict[str, Any]:
 
 ROUTES: list[Any] = [
     batches.routes,
+    repairs.routes,
+    approvals.routes,
     jobs.routes,
     sources.routes,
-    webhooks.routes,
+    webhook.routes,
+    statistics.routes,
     livez,
     readyz,
     show_metrics,
@@ -44,7 +49,7 @@ ROUTES: list[Any] = [
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 
-GIVEN = ("app", "metrics", "health", "feed")
+GIVEN = ("app", "metrics", "health", "feed", "operations", "senders")
 """What handlers ask for by name."""
 
 
@@ -63,7 +68,9 @@ def create_http(
     """
     metrics = Metrics(app)
     feed = LiveFeed(app.queries, draining)
-    values = (app, metrics, Health(app, nats_check, draining), feed)
+    operations = RecentOperations(app.statistics, app.settings.error_threshold_percent)
+    senders = read_senders(app.settings.webhook_senders)
+    values = (app, metrics, Health(app, nats_check, draining), feed, operations, senders)
     http = build(dict(zip(GIVEN, values, strict=True)))
     http.asgi_handler = Envelope(http.asgi_handler, metrics)
     return http

@@ -2,27 +2,15 @@
 
 import csv
 import io
-import unicodedata
 from collections.abc import Iterable, Iterator
 
 from dispatch.application.ports.queries import Queries, RowErrorRow
+from dispatch.application.spreadsheet import guarded
 
 COLUMNS = ("row_number", "field", "error_type", "error_message", "raw_value")
 ROWS_PER_PIECE = 1_000
 ERRORS_PER_ROW_MAX = 64
 """More than a row can have: a profile has some twenty columns and each is refused once."""
-_FORMULA = frozenset("=+-@\t\r\n|")
-
-
-def harmless(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula (OWASP, CSV injection; ASVS 5.0 1.2.10).
-
-    Full-width forms count as what they look like, and blanks before them do not hide them.
-    """
-    if text[:1] in _FORMULA:
-        return f"'{text}"
-    begins = unicodedata.normalize("NFKC", text.lstrip())[:1]
-    return f"'{text}" if begins and begins in _FORMULA else text
 
 
 def error_pages(queries: Queries, batch_id: str) -> Iterator[list[RowErrorRow]]:
@@ -55,5 +43,5 @@ def to_csv(errors: Iterable[RowErrorRow], *, header: bool = False) -> bytes:
     for error in errors:
         message = f"expected {error.expected}; {error.fix}"
         cells = (str(error.row), error.column, error.code, message, error.found)
-        writer.writerow([harmless(cell) for cell in cells])
+        writer.writerow([guarded(cell) for cell in cells])
     return text.getvalue().encode()

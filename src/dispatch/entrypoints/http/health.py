@@ -13,6 +13,9 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import SkipValidation
 
+from dispatch.application.alarms import Alarm
+from dispatch.application.ports.ledger import LedgerUnavailable
+from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.envelope import request_id
 from dispatch.entrypoints.http.problem import MEDIA_TYPE, RETRY_AFTER_S, Problem
@@ -39,10 +42,14 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Readiness(msgspec.Struct, frozen=True):
-    """`ready` when every check is well, otherwise `not_ready`, or `shutting_down` while the server drains."""
+    """`ready` when every check is well, otherwise `not_ready`, or `shutting_down` while the server drains.
+
+    `alarms` are for people: batches that do not move, approvals that nobody gives. The server is ready all the same.
+    """
 
     status: str
     checks: dict[str, Check]
+    alarms: list[Alarm] = []
 
 
 class NotReady(Problem, frozen=True, kw_only=True):
@@ -96,7 +103,7 @@ class Health:
         if nats_check is not None:
             checks["nats"] = nats_check
         self._probes = {name: Probe(check, limit_s) for name, check in checks.items()}
-        self._draining = draining
+        self._app, self._limit_s, self._draining = app, limit_s, draining
 
     async def readiness(self) -> Readiness:
         """All checks at once."""
@@ -104,7 +111,16 @@ class Health:
         checks = dict(zip(self._probes, answers, strict=True))
         if self._draining.is_set():
             return Readiness("shutting_down", checks)
-        return Readiness("ready" if all(check.ok for check in answers) else "not_ready", checks)
+        if not all(check.ok for check in answers):
+            return Readiness("not_ready", checks)
+        return Readiness("ready", checks, await self._alarms())
+
+    async def _alarms(self) -> list[Alarm]:
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self._app.alarms), self._limit_s)
+        except (TimeoutError, LedgerUnavailable, ViewsUnavailable) as accident:
+            log.warning("http.alarms_unknown", accident=type(accident).__name__)
+            return []
 
 
 @get("/livez", operation_id="getLiveness", tags=["health"], sync_to_thread=False)

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: requests as they are answered, and the views as they are when somebody asks."""
 
+from collections import Counter as Counts
 from collections.abc import Iterator
 
 import structlog
@@ -11,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from dispatch.application.alarms import CODES
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.bootstrap import App
@@ -36,7 +38,7 @@ class ViewsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(f"{PREFIX}views_up", "1 when the views could be read for this scrape.")
         try:
-            families = [*self._stages(), *self._jobs(), *self._lag()]
+            families = [*self._stages(), *self._jobs(), *self._lag(), *self._alarms()]
         except (LedgerUnavailable, ViewsUnavailable) as error:
             log.warning("metrics.views_unavailable", error=type(error).__name__)
             families = []
@@ -82,6 +84,13 @@ class ViewsCollector(Collector):
         position = GaugeMetricFamily(f"{PREFIX}ledger_head_position", "The highest position of the ledger.")
         position.add_metric([], head)
         yield from (lag, position)
+
+    def _alarms(self) -> Iterator[Metric]:
+        alarms = GaugeMetricFamily(f"{PREFIX}alarms", "What a person has to look at, by code.", labels=["code"])
+        found = Counts(alarm.code for alarm in self._app.alarms())
+        for code in CODES:
+            alarms.add_metric([code], found[code])
+        yield alarms
 
 
 class Metrics:

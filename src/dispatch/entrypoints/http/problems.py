@@ -16,7 +16,7 @@ from dispatch.domain.errors import DomainError
 from dispatch.entrypoints.http.dashboard.page import render_problem
 from dispatch.entrypoints.http.envelope import request_id
 from dispatch.entrypoints.http.problem import MEDIA_TYPE, RETRY_AFTER_S, FieldProblem, Problem, Refused
-from dispatch.entrypoints.http.problem_kinds import BY_STATUS, KINDS
+from dispatch.entrypoints.http.problem_kinds import BY_STATUS, FIXES, KINDS
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +70,7 @@ def on_file_refused(request: Request[Any, Any, Any], error: FileRefused) -> Resp
 
 
 def on_domain_error(request: Request[Any, Any, Any], error: DomainError) -> Response[Any]:
-    return problem(request, error.code, str(error))
+    return problem(request, error.code, str(error), fix=FIXES.get(error.code, ""))
 
 
 def on_profile_unknown(request: Request[Any, Any, Any], error: ProfileUnknown) -> Response[Any]:

@@ -5,7 +5,7 @@ from typing import cast
 
 import msgspec
 
-from dispatch.application.intake.messages import Message, UiState, batch_message
+from dispatch.application.intake.messages import Message, UiState, approval_message, batch_message, undo_message
 from dispatch.application.ports.queries import BatchRow, JobRow, StageProgress
 from dispatch.application.timeline import Step
 from dispatch.domain.batch.decide import decider
@@ -83,10 +83,14 @@ def detailed(batch: BatchShown, stages: list[StageProgress]) -> BatchDetail:
 
 def intake_message(row: BatchRow) -> Message | None:
     """The line of acceptance 1.26-1.28; None while the file is still being taken in."""
-    if row.status in {BatchStatus.UPLOADED, BatchStatus.AWAITING_APPROVAL, BatchStatus.ADMITTING}:
+    if row.status in {BatchStatus.UPLOADED, BatchStatus.ADMITTING}:
         return None
+    if row.status is BatchStatus.AWAITING_APPROVAL:
+        return approval_message(row.approval_reason)
     if row.status is BatchStatus.REJECTED and row.rejection_code != "error_budget_exceeded":
         return Message(UiState.ERROR, f"Batch Rejected. {row.rejection_reason}", "red")
+    if row.status in (BatchStatus.UNDOING, BatchStatus.UNDONE):
+        return undo_message(jobs=row.jobs, cancelled=row.cancelled, is_done=row.status is BatchStatus.UNDONE)
     return batch_message(
         rows=row.rows,
         ingested=row.jobs,
@@ -111,6 +115,7 @@ def find_batch(app: App, batch_id: str) -> BatchRow | None:
         file_hash=received.file_hash,
         file_bytes=received.file_bytes,
         profile=received.profile,
+        received_by=received.by,
         status=BatchStatus.UPLOADED,
         error_threshold_percent=batch.error_threshold_percent,
         rejection_code="",

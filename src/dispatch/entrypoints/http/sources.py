@@ -11,7 +11,7 @@ from dispatch.application.sources.desk import NewSource
 from dispatch.application.sources.shown import source_row
 from dispatch.domain.source.state import SourceStatus
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http.answers import TheApp
+from dispatch.entrypoints.http.batches import TheApp
 from dispatch.entrypoints.http.paging import Page
 from dispatch.entrypoints.http.problem import Refused, documented
 

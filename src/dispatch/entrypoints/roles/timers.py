@@ -1,4 +1,4 @@
-"""The timers role: closes batches of which every job has ended, files addresses, removes files that are too old.
+"""The timers role: closes batches that have ended, escalates approvals, files addresses, removes old files.
 
 Two of them are harmless.
 """
@@ -28,6 +28,8 @@ async def run(context: RoleContext) -> None:
                 log.info("batch.closed", batch_id=batch_id)
             while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():
                 pass
+            for overdue in await asyncio.to_thread(context.app.escalate_approvals):
+                log.warning("approval.overdue", batch_id=overdue.batch_id, level=overdue.level, why=overdue.reason)
             if monotonic() >= files_at:
                 files_at = monotonic() + FILES_EVERY_S
                 removed = await asyncio.to_thread(context.app.remove_old_files)

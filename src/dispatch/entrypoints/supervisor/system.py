@@ -130,10 +130,10 @@ class System:
         logs = settings.data / "logs"
         groups = {
             "api": ("api",),
-            "intake": ("intake",),
             "relay": ("relay", "timers", "sources", "sealer"),
             "projector": ("projector",),
         }
+        groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}
         groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
         self._open.callback(self._children.stop_all, settings.shutdown_grace_s)
         for name, roles in groups.items():

@@ -79,6 +79,7 @@ CREATE TABLE {schema}.batches (
 );
 CREATE INDEX batches_created_at_idx ON {schema}.batches (created_at DESC);
 CREATE INDEX batches_status_idx ON {schema}.batches (status);
+CREATE INDEX batches_corrections_idx ON {schema}.batches (batch_id) WHERE corrections_judged < corrections;
 CREATE INDEX batches_file_hash_idx ON {schema}.batches (file_hash);
 CREATE TABLE {schema}.row_errors (
     batch_id uuid NOT NULL REFERENCES {schema}.batches,

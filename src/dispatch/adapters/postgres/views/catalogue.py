@@ -5,7 +5,13 @@ from contextlib import suppress
 
 from psycopg.errors import UndefinedColumn, UndefinedTable
 
-from dispatch.adapters.postgres.views import pipeline_health
+from dispatch.adapters.postgres.views import (
+    batch_observability,
+    batch_performance,
+    error_statistics,
+    error_trends,
+    pipeline_health,
+)
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.jobs import JobsView
@@ -20,6 +26,10 @@ VIEWS: dict[str, type[View]] = {
 DERIVED = {
     "ops.v_escalations": EscalationsView("ops").sql(EscalationsView.derived),
     pipeline_health.NAME: pipeline_health.CREATE,
+    **batch_observability.DERIVED,
+    **error_statistics.DERIVED,
+    **batch_performance.DERIVED,
+    **error_trends.DERIVED,
 }
 
 

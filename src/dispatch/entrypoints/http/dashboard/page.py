@@ -7,12 +7,15 @@ from pathlib import Path
 import jinja2
 import msgspec
 
-from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, RowErrorRow, StageHealth
+from dispatch.application.ports.queries import BatchRow, EscalationRow, JobRow, JobTotals, RowErrorRow, StageHealth
+from dispatch.application.ports.statistics import Period
+from dispatch.domain.batch.desk import Priority
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.money import pounds
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.dashboard.assets import asset_url
 from dispatch.entrypoints.http.dashboard.live import projected_position
+from dispatch.entrypoints.http.dashboard.operations import Operations, RecentOperations
 from dispatch.entrypoints.http.problem import Problem, Refused
 from dispatch.entrypoints.http.shapes import BatchDetail, BatchShown, detailed, find_batch, shown
 
@@ -22,16 +25,18 @@ ERRORS_SHOWN = 5
 """Acceptance 1.30."""
 ERRORS_EXPANDED = 50
 ESCALATIONS_SHOWN = 100
-FRAGMENTS = ("pulse", "totals", "pipeline", "batches", "batch", "escalations")
+APPROVALS_SHOWN = 50
+FRAGMENTS = ("pulse", "totals", "pipeline", "batches", "operations", "batch", "approvals", "escalations")
 """Blocks of the template that the live stream sends; each is one element with the block's name as its id."""
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the address of the page says: which batch, which of its jobs, behind which one."""
+    """What the address of the page says: which batch, which of its jobs, behind which one, the trend by what."""
 
     batch_id: str = ""
     status: JobStatus | None = None
     after: str = ""
+    by: Period = Period.DAY
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,10 +48,12 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     totals: JobTotals
     stages: list[StageHealth]
     batches: list[BatchShown]
+    operations: Operations
     batch: BatchDetail | None
     errors: list[RowErrorRow]
     jobs: list[JobRow]
     jobs_after: str
+    approvals: list[BatchRow]
     escalations: list[EscalationRow]
 
     @property
@@ -55,7 +62,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
         return any(batch.closed_at is None for batch in self.batches)
 
 
-def look(app: App, asked: Asked) -> Overview:
+def look(app: App, asked: Asked, operations: RecentOperations) -> Overview:
     """Read the views for the page. The position is read first: the rows are at least as new.
 
     Raises:
@@ -75,10 +82,12 @@ def look(app: App, asked: Asked) -> Overview:
         totals=queries.job_totals(),
         stages=[health.get(name) or _quiet(name) for name in app.stages],
         batches=batches,
+        operations=operations(asked.by),
         batch=batch,
         errors=queries.row_errors(batch.batch_id, limit=ERRORS_EXPANDED) if batch and batch.rejected else [],
         jobs=jobs[:JOBS_SHOWN],
         jobs_after=jobs[JOBS_SHOWN - 1].job_id if len(jobs) > JOBS_SHOWN else "",
+        approvals=queries.approvals(limit=APPROVALS_SHOWN),
         escalations=queries.escalations(limit=ESCALATIONS_SHOWN),
     )
 
@@ -142,7 +151,7 @@ def length(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
-def milliseconds(value: int) -> str:
+def milliseconds(value: float) -> str:
     """`45 ms`, `1.2 s`."""
     return length(value / 1000)
 
@@ -170,6 +179,8 @@ def _templates() -> jinja2.Environment:
     environment.filters.update({function.__name__: function for function in filters})
     environment.globals["asset_url"] = asset_url
     environment.globals["job_states"] = [status.value for status in JobStatus]
+    environment.globals["periods"] = [period.value for period in Period]
+    environment.globals["priorities"] = list(Priority)
     environment.globals["errors_shown"] = ERRORS_SHOWN
     environment.globals["ui"] = environment.get_template("macros.html").module  # Seen from single blocks as well.
     return environment

@@ -1,0 +1,145 @@
+"""Rows judged a thousand at a time, column by column; `RowReader` judges one row, with the same verdicts."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress, islice, repeat
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from dispatch.application.intake.columns import column_reader_of
+from dispatch.application.intake.layout import Layout
+from dispatch.application.intake.profiles import Profile
+from dispatch.application.intake.row import GoodRow, fields_under, good_row_maker
+from dispatch.domain.consent import Basis, Permission
+from dispatch.domain.person import Person
+
+ROWS_PER_CHUNK = 1000
+
+Row = tuple[int, int, list[str]]
+"""The row's number, the line on which it begins, its cells."""
+Columns = Sequence[Sequence[Any]]
+"""Values by column, in the order of the profile."""
+
+
+class Chunk(NamedTuple):
+    """Rows that were judged: those with a refused value as they were read, and of the good ones numbers and values."""
+
+    row_through: int
+    refused: Sequence[Row]
+    rows: Sequence[int]
+    keys: Sequence[str]
+    columns: Columns
+
+    def through(self, row: int) -> "Chunk":
+        """As if the file ended with this row."""
+        refused = [one for one in self.refused if one[0] <= row]
+        return self.keep([number <= row for number in self.rows])._replace(row_through=row, refused=refused)
+
+    def keep(self, flags: Sequence[bool]) -> "Chunk":
+        """With these of the good rows."""
+        if all(flags):
+            return self
+        rows, keys = list(compress(self.rows, flags)), list(compress(self.keys, flags))
+        return self._replace(rows=rows, keys=keys, columns=[list(compress(column, flags)) for column in self.columns])
+
+
+def judged_chunks(rows: Iterable[Row], profile: Profile, layout: Layout) -> Iterator[Chunk]:
+    """These rows in chunks. Raises what reading them raises."""
+    readers = [column_reader_of(column) for column in profile.columns]
+    width, positions = len(layout.header), layout.positions
+    key_at = profile.columns.index(profile.column(profile.natural_key))
+    coming = iter(rows)
+    while chunk := list(islice(coming, ROWS_PER_CHUNK)):
+        fitting = chunk
+        if set(map(len, map(itemgetter(2), chunk))) != {width}:
+            fitting = [row for row in chunk if len(row[2]) == width]
+        bad: set[int] = set()
+        columns: list[Sequence[Any]] = [()] * len(readers)
+        if fitting:
+            by_position = list(zip(*map(itemgetter(2), fitting), strict=True))
+            by_position.append(("",) * len(fitting))  # Position -1: a column that the file does not have.
+            columns = [read(by_position[position], bad) for read, position in zip(readers, positions, strict=True)]
+        judged = Chunk(chunk[-1][0], [], [row[0] for row in fitting], [], columns)
+        if bad:
+            judged = judged.keep([place not in bad for place in range(len(fitting))])
+        keys = [str(key).upper() for key in judged.columns[key_at]]
+        refused: list[Row] = []
+        if len(keys) < len(chunk):
+            good = set(judged.rows)
+            refused = [row for row in chunk if row[0] not in good]
+        yield judged._replace(refused=refused, keys=keys)
+
+
+def good_rows_maker(profile: Profile) -> Callable[[Chunk], list[GoodRow]]:
+    """A function of a chunk to its good rows, as `good_row_maker` makes them one by one."""
+    own, person, permission = (fields_under(profile, prefix) for prefix in ("", "person.", "permission."))
+    details = [(column.name, i) for i, column in enumerate(profile.columns) if column.to == "details"]
+    if own.keys() != _OWN or not person.keys() <= _OF_PERSON or not permission.keys() <= _OF_PERMISSION:
+        make = good_row_maker(profile)
+        return lambda chunk: list(map(make, chunk.rows, chunk.keys, zip(*chunk.columns, strict=True)))
+
+    def rows_of(chunk: Chunk) -> list[GoodRow]:
+        columns = chunk.columns
+
+        def of(fields: dict[str, int], name: str, absent: object = "") -> Iterable[Any]:
+            return columns[fields[name]] if name in fields else repeat(absent, len(chunk.rows))
+
+        persons = [
+            Person(name=name, email=email, phone=phone, address=address, postcode=postcode, notes=notes)
+            for name, email, phone, address, postcode, notes in zip(
+                *(of(person, field) for field in ("name", "email", "phone", "address", "postcode", "notes")),
+                strict=True,
+            )
+        ]
+        permissions = [
+            Permission(basis=basis, consent_on=consent_on, statement=statement, sale_ref=sale_ref, objected=objected)
+            for basis, consent_on, statement, sale_ref, objected in zip(
+                of(permission, "basis", Basis.NONE),
+                of(permission, "consent_on", None),
+                of(permission, "statement"),
+                of(permission, "sale_ref"),
+                of(permission, "objected", False),
+                strict=True,
+            )
+        ]
+        return [
+            GoodRow(
+                row=row,
+                natural_key=key,
+                reference=reference,
+                service=service,
+                price_pence=price_pence,
+                person=one,
+                permission=allowed,
+                details=more,
+            )
+            for row, key, reference, service, price_pence, one, allowed, more in zip(
+                chunk.rows,
+                chunk.keys,
+                of(own, "reference"),
+                of(own, "service"),
+                of(own, "price_pence"),
+                persons,
+                permissions,
+                _details(columns, details, len(chunk.rows)),
+                strict=True,
+            )
+        ]
+
+    return rows_of
+
+
+_OWN = {"reference", "service", "price_pence"}
+_OF_PERSON = {"name", "email", "phone", "address", "postcode", "notes"}
+_OF_PERMISSION = {"basis", "consent_on", "statement", "sale_ref", "objected"}
+
+
+def _details(columns: Columns, details: list[tuple[str, int]], count: int) -> list[dict[str, str]]:
+    if len(details) == 1:
+        [(name, at)] = details
+        return [{name: str(value)} if value else {} for value in columns[at]]
+    found: list[dict[str, str]] = [{} for _ in range(count)]
+    for name, at in details:
+        for one, value in zip(found, columns[at], strict=True):
+            if value:
+                one[name] = str(value)
+    return found
