@@ -12,6 +12,7 @@ from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
 from dispatch.domain.person import Person
 from dispatch.domain.rows import RowCode, RowError
+from dispatch.domain.source import events as source
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FILE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -146,7 +147,38 @@ erased = contact.SubjectErased(
     contact_id="7a4d3f2b-8c1e-8e5f-9b6a-0c1d2e3f4a5b", at=NOON, by="ann", reason="request 4711", jobs=(JOB_ID,)
 )
 
+SOURCE_ID = "6c1f9a53-0d2e-8b47-a1c8-5e7f90b3d264"
+
+source_added = source.SourceAdded(
+    source_id=SOURCE_ID,
+    at=NOON,
+    name="crm",
+    kind=source.SourceKind.HTTP,
+    location="https://crm.example.com/jobs.csv",
+    profile="service-job",
+    error_threshold_percent=10,
+    every_s=900,
+    by="ann",
+)
+source_paused = source.SourcePaused(source_id=SOURCE_ID, at=NOON, reason="they clean up", by="ann")
+source_resumed = source.SourceResumed(source_id=SOURCE_ID, at=NOON, by="bob")
+source_removed = source.SourceRemoved(source_id=SOURCE_ID, at=NOON, reason="contract ended", by="ann")
+source_checked = source.SourceChecked(
+    source_id=SOURCE_ID,
+    at=NOON,
+    file_name="jobs.csv",
+    file_hash=FILE_HASH,
+    batch_id=BATCH_ID,
+    is_new=True,
+    refused="columns_missing",
+)
+
 ONE_OF_EACH: tuple[Event, ...] = (
+    source_added,
+    source_paused,
+    source_resumed,
+    source_removed,
+    source_checked,
     erased,
     received,
     rows_refused,

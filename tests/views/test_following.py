@@ -6,13 +6,14 @@ import psycopg
 import pytest
 from following import catch_up, checksums, counts, drop_views
 
+import examples
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.views.catalogue import VIEWS
 from dispatch.adapters.postgres.views.jobs import JobsView
-from dispatch.application.ports.ledger import LedgerUnavailable
+from dispatch.application.ports.ledger import Append, LedgerUnavailable
 from histories import World
-from ledgers import new_id, start
+from ledgers import cause, new_id, start
 
 pytestmark = pytest.mark.postgres
 
@@ -21,6 +22,8 @@ def recorded_history(ledger, seed=1):
     world = World(ledger, seed)
     for _ in world.history(batches=3, steps=240):
         pass
+    found = [examples.source_added, examples.source_checked, examples.source_paused]
+    ledger.append([Append(examples.SOURCE_ID, 0, found, cause())])
     return world
 
 

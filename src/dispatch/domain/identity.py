@@ -15,6 +15,11 @@ def batch_id(file_hash: str, run: int = 1) -> str:
     return _uuid8(hashlib.sha256(f"batch:{file_hash}:{run}".encode()).hexdigest())
 
 
+def source_id(name: str) -> str:
+    """The id of the source of this name."""
+    return _uuid8(hashlib.sha256(f"source:{name}".encode()).hexdigest())
+
+
 def command_id(*parts: object) -> str:
     """An id for a command that is the same whenever the same thing is asked again."""
     return _uuid8(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest())

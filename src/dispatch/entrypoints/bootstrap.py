@@ -1,6 +1,7 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.rights import Rights as Rights
+from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
@@ -47,6 +49,10 @@ from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.smoke.end_to_end import open_end_to_end as open_end_to_end
 from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
+from dispatch.adapters.sources.addresses import Allowed
+from dispatch.adapters.sources.folders import Folders
+from dispatch.adapters.sources.places import RealPlaces
+from dispatch.adapters.sources.web import Web
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.alarms import Alarms
 from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
@@ -72,6 +78,8 @@ from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.smoke import Case
+from dispatch.application.sources.desk import SourceDesk
+from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
@@ -107,6 +115,9 @@ class App:
     desk: JobDesk
     approval_desk: ApprovalDesk
     escalate_approvals: EscalateApprovals
+    sources: SourceDesk
+    look_at_source: LookAtSource
+    source_looks: PostgresSourceLooks
     close_batches: CloseBatches
     erase: EraseContact
     remove_old_files: RemoveOldFiles
@@ -142,6 +153,7 @@ class App:
         for view in self.projector.prepare():
             self.rebuild_view(view)
         self.due.prepare()
+        self.source_looks.prepare()
         self.intake_sheet.prepare()
         return revision
 
@@ -203,6 +215,10 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     engine = open_engine(url, read_only=True, pool_size=4)
     queries = PostgresQueries(engine, list(stages))
     files = FolderFileStore(settings.data / "files")
+    receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
+    folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
+    places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
+    looks = PostgresSourceLooks(pool)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
     admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
@@ -231,7 +247,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         statistics=PostgresStatistics(engine),
-        receive=ReceiveFile(ledger, files, utc_now, settings.file_bytes_max),
+        receive=receive,
         dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
         admit=admit,
         take_in=take_in,
@@ -241,6 +257,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         desk=JobDesk(ledger, utc_now),
         approval_desk=ApprovalDesk(ledger, utc_now),
         escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
+        sources=SourceDesk(ledger, places, utc_now),
+        look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
+        source_looks=looks,
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),

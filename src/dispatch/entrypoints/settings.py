@@ -91,6 +91,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
+    source_folders: str = ""
+    """Folders below which sources may watch folders and files, separated by colons; empty: none."""
+    source_private_hosts: str = ""
+    """Hosts and networks on private addresses that http sources may ask, also without TLS; empty: none."""
     master_key: str = ""
     """Key over the keys of persons; empty: `master.key` in the data folder, made on the first start. Keep a copy."""
     seal_key_file: str = ""

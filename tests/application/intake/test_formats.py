@@ -18,7 +18,7 @@ from dispatch.application.intake.inspect import inspect_file
 from dispatch.application.intake.judge import Judgement, good_rows, judge
 from dispatch.application.intake.profiles import SERVICE_JOB
 from dispatch.application.intake.refused import FileRefused
-from dispatch.application.intake.workbook import UNPACKED_BYTES_MAX
+from dispatch.application.intake.workbook_parts import UNPACKED_BYTES_MAX
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.rows import RowCode
 

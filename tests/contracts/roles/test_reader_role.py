@@ -14,7 +14,12 @@ from servers import as_user
 
 pytestmark = pytest.mark.postgres
 
-VISIBLE = {"ops.positions", *DERIVED, *(f"{view.home}.{table}" for view in VIEWS.values() for table in view.tables)}
+VISIBLE = {
+    "ops.positions",
+    "ops.source_looks",
+    *DERIVED,
+    *(f"{view.home}.{table}" for view in VIEWS.values() for table in view.tables),
+}
 MAY = """
 SELECT oid::regclass::text FROM pg_class
 WHERE relkind IN ('r', 'v', 'm', 'f', 'p', 'S') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema)'

@@ -10,7 +10,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-KEYS = {"relay": 7235441202855961451, "sealer": 7235441202855961452}
+KEYS = {"relay": 7235441202855961451, "sealer": 7235441202855961452, "sources": 7235441202855961453}
 ASK_EVERY_S = 1.0
 CHECK_EVERY_S = 2.0
 SILENT_MAX_S = 10

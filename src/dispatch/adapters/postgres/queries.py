@@ -17,6 +17,7 @@ from dispatch.application.ports.queries import (
     StageProgress,
     ViewPosition,
 )
+from dispatch.application.ports.sources import SourceRow
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.job.state import JobStatus
 
@@ -58,6 +59,14 @@ FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - escalated), 0
              coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(cancelled), 0)::bigint AS cancelled
       FROM intake.batches) AS batches,
      (SELECT count(*) AS waiting FROM ops.jobs WHERE due_at IS NOT NULL AND status = 'waiting') AS jobs
+"""
+SOURCES = """
+SELECT source.source_id::text, name, kind, location, profile, error_threshold_percent, every_s, status, added_by,
+       added_at, changed_at, batches, known_again, refused, found_at, found_file, found_batch_id::text, found_refused,
+       look.at AS looked_at, look.next_at AS next_look_at, look.outcome, coalesce(look.detail, '') AS detail,
+       coalesce(look.failures, 0) AS failures
+FROM ops.sources AS source LEFT JOIN ops.source_looks AS look USING (source_id)
+WHERE status <> 'removed' ORDER BY name
 """
 CLOSABLE = """
 WHERE status = 'processing' AND jobs = delivered + blocked + cancelled AND corrections_judged >= corrections
@@ -139,6 +148,9 @@ class PostgresQueries(ViewReader):
     def job_totals(self) -> JobTotals:
         [totals] = self._rows(JobTotals, JOB_TOTALS, {})
         return totals
+
+    def sources(self) -> list[SourceRow]:
+        return self._rows(SourceRow, SOURCES, {})
 
     def positions(self) -> list[ViewPosition]:
         return self._rows(ViewPosition, "SELECT view, version, position FROM ops.positions ORDER BY view", {})

@@ -6,6 +6,7 @@ from typing import Protocol
 
 import msgspec
 
+from dispatch.application.ports.sources import SourceRow
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.job.state import JobStatus
@@ -208,6 +209,10 @@ class Queries(Protocol):
     def pipeline_health(self) -> list[StageHealth]: ...
 
     def job_totals(self) -> JobTotals: ...
+
+    def sources(self) -> list[SourceRow]:
+        """The sources that are not removed, by name, each with the last look at it."""
+        ...
 
     def positions(self) -> list[ViewPosition]: ...
 

@@ -30,6 +30,11 @@ FIXES = {
     "contact_unknown": "check the address; rows that were refused are never stored, and erased ones are gone already",
     "address_invalid": "write a UK phone number like 07700 900123, or an address like jo@example.org",
     "reason_missing": "give a --reason without personal data",
+    "source_unknown": "list the sources with `dispatch source list`",
+    "source_exists": "remove it first with `dispatch source remove`, or choose another name",
+    "source_name_invalid": "choose a name like crm or letters-2026",
+    "source_interval_invalid": "give --every a number of seconds from 1 to 604,800",
+    "source_location_invalid": "give --location a folder or file below DISPATCH_SOURCE_FOLDERS, or an https address",
     "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
 }
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "run": (f"{HERE}.run:run", "Run some of the system's roles in this process."),
     "migrate": (f"{HERE}.migrate:migrate", "Bring the database to the current schema, as its owner."),
     "batch": (f"{HERE}.batch:batch", "Upload files and see what became of them."),
+    "source": (f"{HERE}.source:source", "Where rows come from by themselves: folders, files, servers, webhooks."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),

@@ -9,7 +9,16 @@ from litestar.di import Provide
 from litestar.params import FromPath
 
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http import approvals, batches, jobs, profiles, repairs, statistics, webhook
+from dispatch.entrypoints.http import (
+    approvals,
+    batches,
+    jobs,
+    profiles,
+    repairs,
+    sources,
+    statistics,
+    webhook,
+)
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.dashboard.operations import RecentOperations
@@ -39,6 +48,7 @@ ROUTES: list[Any] = [
     repairs.routes,
     approvals.routes,
     jobs.routes,
+    sources.routes,
     webhook.routes,
     profiles.routes,
     statistics.routes,

@@ -29,6 +29,7 @@ def openapi_config() -> OpenAPIConfig:
             Tag(name="batches", description="Files and what became of them"),
             Tag(name="jobs", description="Rows on their way"),
             Tag(name="statistics", description="All batches together"),
+            Tag(name="sources", description="Where rows come from by themselves"),
             Tag(name="health", description="For whoever runs the server"),
         ],
         use_handler_docstrings=True,

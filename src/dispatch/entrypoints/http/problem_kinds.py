@@ -84,6 +84,12 @@ KINDS: dict[str, Kind] = {
     "reason_missing": Kind(422, "A reason is missing"),
     "route_empty": Kind(422, "The route is empty"),
     "route_repeats_stage": Kind(422, "The route repeats a stage"),
+    "source_unknown": Kind(404, "There is no such source"),
+    "source_exists": Kind(409, "There is another source of this name"),
+    "source_paused": Kind(409, "The source is paused"),
+    "source_name_invalid": Kind(422, "This is no name for a source"),
+    "source_interval_invalid": Kind(422, "This is no interval for a source"),
+    "source_location_invalid": Kind(422, "No source of this kind can be there"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
 

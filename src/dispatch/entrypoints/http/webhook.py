@@ -12,11 +12,14 @@ from litestar.params import FromPath, SkipValidation
 from dispatch.application.intake.json_rows import WHOLE_BYTES_MAX
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.intake.receive import Received, Upload
+from dispatch.application.sources.finding import record_finding
+from dispatch.domain.source.state import SourceStatus
 from dispatch.entrypoints.http.batches import TheApp, accepted
 from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.receiving import Arriving, Options, chunks_of, declared_length
 from dispatch.entrypoints.http.shapes import Accepted
 from dispatch.entrypoints.http.signatures import Signed
+from dispatch.entrypoints.http.sources import paused
 from dispatch.entrypoints.senders import WebhookSender
 
 Senders = NamedDependency[SkipValidation[Mapping[str, WebhookSender]]]
@@ -27,7 +30,7 @@ Senders = NamedDependency[SkipValidation[Mapping[str, WebhookSender]]]
     operation_id="receiveRows",
     status_code=202,
     request_max_body_size=None,  # Bounded below, as it comes.
-    responses=documented(401, 413, 422),
+    responses=documented(401, 409, 413, 422),
 )
 async def receive_rows(
     request: Request[Any, Any, Any], sender: FromPath[str], app: TheApp, senders: Senders
@@ -55,9 +58,10 @@ async def receive_rows(
             upload, profile_named(options.profile), name, error_threshold_percent=percent, by=f"webhook:{sender}"
         )
 
+    file_name = f"{sender}-{''.join(filter(str.isalnum, signed.message_id))[:60]}.json"
     arriving = Arriving(begin, complete, options)
     try:
-        await arriving.begin(f"{sender}-{''.join(filter(str.isalnum, signed.message_id))[:60]}.json")
+        await arriving.begin(file_name)
         async for chunk in chunks_of(request):
             length += len(chunk)
             if length > WHOLE_BYTES_MAX:
@@ -65,7 +69,12 @@ async def receive_rows(
             signed.write(chunk)
             await arriving.write(chunk)
         signed.check()
+        source = await asyncio.to_thread(app.sources.find, sender)
+        if source is not None and source.status is SourceStatus.PAUSED:
+            raise paused(sender)  # Only who signed is told.
         received = await arriving.complete()
+        if source is not None:
+            await asyncio.to_thread(record_finding, app.ledger, app.receive.clock(), sender, file_name, received)
     finally:
         await arriving.discard()
     return await asyncio.to_thread(accepted, app, received)

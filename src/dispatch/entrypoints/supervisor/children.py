@@ -25,6 +25,7 @@ PRELOADED = [
     "dispatch.entrypoints.roles.worker",
     "dispatch.entrypoints.roles.relay",
     "dispatch.entrypoints.roles.timers",
+    "dispatch.entrypoints.roles.sources",
     "dispatch.entrypoints.roles.projector",
     "dispatch.adapters.providers.simulator",
 ]

@@ -130,7 +130,7 @@ class System:
         logs = settings.data / "logs"
         groups = {
             "api": ("api",),
-            "relay": ("relay", "timers", "sealer"),
+            "relay": ("relay", "timers", "sources", "sealer"),
             "projector": ("projector",),
         }
         groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}
@@ -153,6 +153,8 @@ class System:
             "contact_finder_url": settings.contact_finder_url,
             "email_verifier_url": settings.email_verifier_url,
             "notifier_url": settings.notifier_url,
+            "source_folders": settings.source_folders,
+            "source_private_hosts": settings.source_private_hosts,
             "api_url": self.url,
             "simulator_url": self.simulator_url,
             "pids": self.pids(),

@@ -1,0 +1,1 @@
+"""Sources: adding them, and looking at them."""

@@ -1,0 +1,1 @@
+"""A source: a place from which rows come by themselves."""
