@@ -15,10 +15,10 @@ from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Identifier
 
 from dispatch.adapters.ledger.framing import register_arrays
+from dispatch.adapters.postgres.locks import Lock
 
 SCHEMA = "ledger"
 TABLE = "stored_events"
-APPEND_LOCK = 7235441202855961448  # b"dispatch" as a number: every append holds this lock until it has committed.
 
 
 class LedgerDatastore(PostgresDatastore):
@@ -87,7 +87,7 @@ class LedgerRecorder(PostgresApplicationRecorder):
         )
         with self.datastore.get_connection() as connection:
             with connection.transaction(), connection.cursor(row_factory=tuple_row) as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (APPEND_LOCK,))
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.APPEND,))
                 positions = [position for (position,) in cursor.execute(self._insert, columns)]
             connection.execute(SQL("NOTIFY {}").format(Identifier(self.channel_name)))
         return positions

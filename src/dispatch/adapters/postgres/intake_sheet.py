@@ -9,6 +9,7 @@ from psycopg import errors
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.postgres.locks import Lock
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
@@ -25,7 +26,6 @@ LONG_FILE_BYTES = 8 << 20
 WANTED_AFTER = timedelta(seconds=1)
 PAUSE = timedelta(seconds=0.2)
 """A batch of which nothing came although it needs intake is not asked for at full speed."""
-LOCK = 7235441202855961453
 
 TABLE = """
 CREATE UNLOGGED TABLE IF NOT EXISTS ops.intake_turns (
@@ -188,7 +188,7 @@ class PostgresIntakeSheet:
     def take(self, worker: str, *, workers: int = 1) -> Turn | None:
         with transaction(self._pool) as connection:
             # One after the other: who asks at the same moment sees what the other was given.
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.INTAKE_SHEET,))
             connection.execute(FORGET)
             connection.execute(NOTE_VIEWED)
             asked = {**_FIXED, "worker": worker, "long_max": max(1, workers - 1)}

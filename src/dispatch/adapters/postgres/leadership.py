@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 import psycopg
 import structlog
 
+from dispatch.adapters.postgres.locks import Lock
+
 log = structlog.get_logger(__name__)
 
-KEYS = {"relay": 7235441202855961451, "sealer": 7235441202855961452, "sources": 7235441202855961453}
+KEYS = {"relay": Lock.LEAD_RELAY, "sealer": Lock.LEAD_SEALER, "sources": Lock.LEAD_SOURCES}
 ASK_EVERY_S = 1.0
 CHECK_EVERY_S = 2.0
 SILENT_MAX_S = 10

@@ -5,10 +5,10 @@ from pathlib import Path
 import psycopg
 
 from dispatch.adapters.postgres.grants import grant, lacks_grants
+from dispatch.adapters.postgres.locks import Lock
 from dispatch.adapters.postgres.roles import create_login, create_roles, lacks_roles
 
 FOLDER = Path(__file__).with_name("migrations")
-_LOCK = 7235441202855961449  # One migration at a time, whoever starts it.
 
 MAY_MIGRATE = """
 SELECT has_database_privilege(current_database(), 'CREATE') AND coalesce(
@@ -54,7 +54,7 @@ def migrate(url: str, *, application_url: str = "") -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         # The usual start: Alembic is not even imported.
         if _revision(connection) != newest or lacks_roles(connection) or lacks_grants(connection):
-            connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            connection.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATE,))
             create_roles(connection)
             if (reached := _revision(connection)) != newest:
                 if connection.execute(MAY_MIGRATE).fetchone() != (True,):

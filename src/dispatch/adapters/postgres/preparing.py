@@ -4,9 +4,9 @@ from typing import Any
 
 import psycopg
 
-LOCK = 7235441202855961450
+from dispatch.adapters.postgres.locks import Lock
 
 
 def prepare_alone(cursor: psycopg.Cursor[Any] | psycopg.Connection[Any]) -> None:
     """Wait until nobody else prepares, and keep others waiting to the end of this transaction."""
-    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+    cursor.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.PREPARE,))

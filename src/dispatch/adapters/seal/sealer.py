@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import psycopg
 import structlog
 
+from dispatch.adapters.postgres.locks import Lock
 from dispatch.adapters.seal.exports import CheckpointFolder, Exported
 from dispatch.adapters.seal.keys import SealKey, trusted_keys
 from dispatch.adapters.seal.leaves import BEFORE_ALL, hash_next, read_rows
@@ -18,7 +19,6 @@ from dispatch.domain.merkle import EMPTY_ROOT, ProofInvalid, consistency_proof, 
 
 log = structlog.get_logger(__name__)
 
-SEAL_LOCK = 7235441202855961453
 """Held by a step: leadership makes one sealer the usual case, this makes two harmless."""
 EVENTS_PER_CHECKPOINT = 4_096
 CHECKPOINTS_PER_STEP = 16
@@ -115,7 +115,7 @@ class Sealer:
     def _step(self) -> int:
         connection, signer = self._open(), self._key.signer()
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (SEAL_LOCK,))
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.SEAL,))
             growth, self._growth = self._growth, None  # Until the transaction is through, it is not what is stored.
             if growth is None or self._overtaken(connection):
                 growth = self._resume(connection, signer)
