@@ -29,4 +29,4 @@ def test_the_providers_are_asked_as_often_as_was_said(tmp_path: Path):
     assert sum(stage["calls"] for stage in said["calls"]) == asked == 2 * 60 + 2 * 48
     assert said["estimate"]["seconds"] is None
     assert estimate["pace"]["batches"] == 1
-    assert estimate["seconds"] > 0
+    assert estimate["seconds"] is not None, "measured now; every reference is known, so it may be no time at all"

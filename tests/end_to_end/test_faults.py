@@ -203,7 +203,9 @@ def test_the_intake_role_may_die_at_anything_that_it_does(tmp_path: Path, jobs_f
 
         other = tmp_path / "other.csv"
         header, body = jobs_file.read_text().split("\n", 1)
-        copies = [body.replace("SJ-", f"{name}-") for name in "ABCD"]  # So many that not all are sent before the undo.
+        copies = [
+            body.replace("SJ-", f"{name}-") for name in "ABCDEFGH"
+        ]  # So many that not all are sent before the undo.
         other.write_text("\n".join([header, "".join(copies)]))
         other_id = receive(app, other)
         eventually(lambda: delivered(app, other_id), lambda count: count > 20)

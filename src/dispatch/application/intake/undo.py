@@ -96,7 +96,7 @@ class UndoImport:
             return False
         asked = next(event for event in reversed(events) if isinstance(event, UndoRequested))
         cancelled, kept = 0, list[int]()
-        left: Sequence[int] = rows_of(batch)
+        left: Sequence[int] = rows_of(batch)[::-1]  # From the end: workers come from the beginning.
         for pause_s in (*PAUSES_S, None):
             under_way = list[int]()
             for jobs in jobs_of(self.ledger, batch_id, batch, left, self.jobs_per_chunk):
