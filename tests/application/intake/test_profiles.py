@@ -27,7 +27,8 @@ def test_every_version_stays_and_the_newest_is_meant(tmp_path: Path):
     shelf = Shelf(SHELF._folders[0], tmp_path)
     assert shelf.find("mine").version == 1
     (tmp_path / "mine.2.toml").write_text(text.replace("version = 1", "version = 2", 1))
-    assert shelf.find("mine", 2).version == 2, "found when it is asked for"
+    assert shelf.find("mine").version == 2, "the newest, as soon as it is there"
+    (tmp_path / "mine.4.toml").write_text("no profile")
     assert (shelf.find("mine").version, shelf.find("mine", 1).version) == (2, 1)
     with pytest.raises(ProfileUnknown, match="version 3; known: company-outreach, mine, service-job"):
         shelf.find("mine", 3)
@@ -106,3 +107,45 @@ def test_a_file_without_anything_that_tells_rows_apart_proposes_nothing(tmp_path
 def test_the_shipped_profiles_are_in_the_package():
     folder = ROOT / "src/dispatch/application/intake/profiles"
     assert {path.name for path in folder.glob("*.toml")} == {"service-job.1.toml", "company-outreach.1.toml"}
+
+
+GROUPED = """
+name = "grouped"
+version = 1
+natural_key = "ref"
+route = ["validate"]
+at_least_one_of = [["rooms", "{other}"]]
+[fixed]
+service = "x"
+price_pence = 0
+[[columns]]
+name = "ref"
+kind = "text"
+to = "reference"
+required = true
+[[columns]]
+name = "rooms"
+kind = "whole_number"
+to = "details"
+[[columns]]
+name = "day"
+kind = "date"
+to = "details"
+[[columns]]
+name = "agreed"
+kind = "yes_no"
+to = "details"
+"""
+
+
+def test_a_zero_fills_one_of_several_columns(tmp_path: Path):
+    profile = parse_profile(GROUPED.format(other="day"), "grouped.1.toml")
+    path = tmp_path / "rooms.csv"
+    path.write_text("ref,rooms,day,agreed\nA,0,,\nB,,2026-11-23,\nC,,,yes\n")
+    found = judge(path, profile)
+    assert (found.accepted, [(error.row, error.column) for error in found.errors]) == (2, [(3, "rooms")])
+
+
+def test_a_column_whose_empty_cell_says_no_cannot_be_one_of_several():
+    with pytest.raises(ProfileInvalid, match="cannot be one of several"):
+        parse_profile(GROUPED.format(other="agreed"), "grouped.1.toml")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dispatch.application.intake.columns import column_reader_of
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.profiles import Profile
-from dispatch.application.intake.row import GoodRow, fields_under, groups_of
+from dispatch.application.intake.row import GoodRow, fields_under, groups_of, lacks
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.person import Person
 
@@ -59,8 +59,7 @@ def judged_chunks(rows: Iterable[Row], profile: Profile, layout: Layout) -> Iter
             by_position.append(("",) * len(fitting))  # Position -1: a column that the file does not have.
             columns = [read(by_position[position], bad) for read, position in zip(readers, positions, strict=True)]
             for group in groups:
-                filled = map(any, zip(*(columns[at] for at in group), strict=True))
-                bad.update(place for place, is_filled in enumerate(filled) if not is_filled)
+                bad.update(place for place, values in enumerate(zip(*columns, strict=True)) if lacks(values, group))
         judged = Chunk(chunk[-1][0], [], [row[0] for row in fitting], [], columns)
         if bad:
             judged = judged.keep([place not in bad for place in range(len(fitting))])

@@ -23,6 +23,8 @@ BROKEN = {
     RowCode.TWICE: ("each column once", "keep one of the keys that mean this column"),
 }
 """What is expected of a row that could not be taken apart, and how to mend it."""
+EMPTY = ("", None)
+"""What an empty cell of a column that may stand in a group reads as; and an empty cell itself."""
 WHOLE_ROW = "row"
 """Stands for the column of an error that concerns the row as a whole."""
 
@@ -125,8 +127,8 @@ def groups_of(profile: Profile) -> list[tuple[int, ...]]:
 
 
 def lacks(values: Sequence[Any], group: tuple[int, ...]) -> bool:
-    """Is none of these places filled?"""
-    return not any(values[at] for at in group)
+    """Is none of these places filled? Zero is a value."""
+    return all(values[at] in EMPTY for at in group)
 
 
 def good_row_maker(profile: Profile) -> Callable[[int, str, Sequence[Any]], GoodRow]:

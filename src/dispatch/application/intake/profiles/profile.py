@@ -127,7 +127,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(f"the natural key {self.natural_key!r} must be a required column")
         for group in self.at_least_one_of:
             for name in group:
-                self._known(name)
+                if self._known(name).kind in (Kind.YES_NO, Kind.LAWFUL_BASIS):
+                    raise ValueError(f"column {name!r} cannot be one of several: an empty cell of it says no")
         if not self.route or len(set(self.route)) < len(self.route):
             raise ValueError("the route names at least one stage, and each stage once")
         self._check_targets()

@@ -1,6 +1,7 @@
 """The profiles at hand: those that come with dispatch, and those of a folder of one's own; every version of each."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from dispatch.application.intake.profiles.profile import Profile
@@ -37,9 +38,9 @@ class Shelf:
 
     def find(self, name: str, version: int | None = None) -> Profile:
         """The profile of this name, the newest or this version. Raises ProfileUnknown, which lists the known ones."""
-        if (found := self._find(name, version)) is None:
-            for folder in self._folders[1:]:
-                self._look(folder)
+        found = self._find(name, version) if version is not None else None
+        if found is None:
+            self._look_again()
             found = self._find(name, version)
         if found is None:
             raise ProfileUnknown(name, version, self._profiles.values())
@@ -47,28 +48,35 @@ class Shelf:
 
     def all(self) -> list[Profile]:
         """Every version of every profile, by name, the newest first."""
-        for folder in self._folders[1:]:
-            self._look(folder)
+        self._look_again()
         return sorted(self._profiles.values(), key=lambda profile: (profile.name, -profile.version))
 
     def _find(self, name: str, version: int | None) -> Profile | None:
         if version is not None:
             return self._profiles.get((name, version))
-        versions = [known for known, _ in self._versions(name)]
+        versions = [known for of, known in self._profiles if of == name]
         return self._profiles[name, max(versions)] if versions else None
 
-    def _versions(self, name: str) -> list[tuple[int, Profile]]:
-        return [(version, profile) for (known, version), profile in self._profiles.items() if known == name]
+    def _look_again(self) -> None:
+        """For files that are new. One that cannot be used must not stop those that can: `profile check` says why."""
+        for folder in self._folders[1:]:
+            with suppress(OSError):
+                for path in sorted(folder.glob("*.toml")):
+                    with suppress(ProfileInvalid):
+                        self._take(path)
 
     def _look(self, folder: Path) -> None:
         for path in sorted(folder.glob("*.toml")):
-            changed = path.stat().st_mtime_ns
-            if self._read.get(path) == changed:
-                continue
-            profile = read_profile(path)
-            key = profile.name, profile.version
-            if key in self._profiles and self._profiles[key] != profile:
-                what = "there is another profile of this name and version; a change needs a new version"
-                raise ProfileInvalid(path.name, what)
-            self._profiles[key] = profile
-            self._read[path] = changed
+            self._take(path)
+
+    def _take(self, path: Path) -> None:
+        changed = path.stat().st_mtime_ns
+        if self._read.get(path) == changed:
+            return
+        profile = read_profile(path)
+        key = profile.name, profile.version
+        if key in self._profiles and self._profiles[key] != profile:
+            what = "there is another profile of this name and version; a change needs a new version"
+            raise ProfileInvalid(path.name, what)
+        self._profiles[key] = profile
+        self._read[path] = changed
