@@ -1,19 +1,17 @@
 """docs/how_to/approve_batches.md is what happens: its commands run in order, under the settings that it exports."""
 
-import os
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from end_to_end.pages import play
 from end_to_end.running import DISPATCH, environment
-from end_to_end.test_tutorial import CTRL_C, STAYS, Terminal, fits, steps
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(240)]
-PAGE = (Path(__file__).parents[2] / "docs" / "how_to" / "approve_batches.md").read_text(encoding="utf-8")
+PAGE = Path(__file__).parents[2] / "docs" / "how_to" / "approve_batches.md"
 EXPORT = re.compile(r"^export (DISPATCH_\w+)=(\S+)", re.MULTILINE)
 PORT = "8080"
 
@@ -25,34 +23,10 @@ def free_port() -> str:
 
 @pytest.mark.acceptance("1.59", part="the whole way, as the how-to shows it")
 def test_the_page_shows_what_happens(tmp_path: Path):
-    port = free_port()
-    environ = environment(http_port=port) | dict(EXPORT.findall(PAGE))
-    assert len(environ.keys() & {name for name, _ in EXPORT.findall(PAGE)}) == 4
-    environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    first: Terminal | None = None
-    try:
-        for step in steps(PAGE):
-            if step.file:
-                (tmp_path / step.file).write_text(step.what, encoding="utf-8")
-                continue
-            command = step.what.replace(f":{PORT}/", f":{port}/")
-            if command.startswith(STAYS):
-                first = Terminal(command, tmp_path, environ)
-                output = first.await_output(step.expected)
-            elif command == CTRL_C:
-                assert first is not None
-                first.ctrl_c()
-                output = first.await_output(step.expected)
-            else:
-                done = subprocess.run(
-                    ["bash", "-c", command], cwd=tmp_path, env=environ, text=True, capture_output=True, timeout=90,
-                    check=False,
-                )  # fmt: skip
-                output = done.stdout + done.stderr
-            assert fits(step.expected, output), f"line {step.line}: {command}\nexpected:\n{step.expected}\n\n{output}"
-    finally:
-        if first is not None:
-            first.close()
+    port, exported = free_port(), dict(EXPORT.findall(PAGE.read_text(encoding="utf-8")))
+    assert len(exported) == 4
+    environ = environment(http_port=port) | exported
+    play(PAGE, tmp_path, environ, lambda command: command.replace(f":{PORT}/", f":{port}/"))
     assert not (tmp_path / ".data" / "runtime.json").exists()
 
 

@@ -40,8 +40,8 @@ class KnownJobs:
             for job_id, job, version in jobs:
                 self._jobs.pop(job_id, None)
                 self._jobs[job_id] = KnownJob(job, version, until)
-            for job_id in list(self._jobs)[: max(0, len(self._jobs) - self._jobs_max)]:
-                del self._jobs[job_id]
+            while len(self._jobs) > self._jobs_max:
+                del self._jobs[next(iter(self._jobs))]
 
     def take(self, job_ids: Iterable[str]) -> dict[str, KnownJob]:
         """Those of these jobs that are known, and forget them."""

@@ -3,7 +3,8 @@
 A column of which nearly every value is refused is no column of bad values: it holds something else than before.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 from dispatch.application.intake.fields import ValueRefused, reader_of
 from dispatch.application.intake.profiles import Column, Profile
@@ -72,6 +73,5 @@ def _fits(column: Column, values: Sequence[str]) -> bool:
 
 def _look(values: Sequence[str]) -> str:
     """The shape that is most often there: letters as x, digits as 9."""
-    shapes: Mapping[str, int] = dict.fromkeys((shape(value, SHOWN_CHARACTERS) for value in values), 0)
-    counts = {form: sum(shape(value, SHOWN_CHARACTERS) == form for value in values) for form in shapes}
-    return max(counts, key=lambda form: counts[form])
+    [(form, _)] = Counter(shape(value, SHOWN_CHARACTERS) for value in values).most_common(1)
+    return form
