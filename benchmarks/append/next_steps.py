@@ -2,16 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import closing
-
-import psycopg
 
 from benchmarks import stock
-from benchmarks.append.tables import DESIGN, ISSUE, LEDGER_TABLE, ROW, copy_blocks, vacuum
+from benchmarks.append.tables import (
+    DESIGN,
+    ISSUE,
+    LEDGER_TABLE,
+    ROW,
+    copy_blocks,
+    fill_ledger,
+    insert_staged,
+    stage_rows,
+    vacuum,
+)
 from benchmarks.contest import Contest, Contestant, Goal, Stopwatch, Timed
-from benchmarks.jobs import NOON, ROUTE, chunks, copy_data, copy_row, marker, new_stream, next_step, opened, under_way
+from benchmarks.jobs import NOON, ROUTE, chunks, copy_data, copy_row, next_step, opened, under_way
 from benchmarks.jobs import stored_rows as rows_of
-from benchmarks.lab import Lab, count_rows, open_ledger
+from benchmarks.lab import Lab, count_rows
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.ledger import EventLedger
 from dispatch.application.stages.stage import PureStage, Task
@@ -32,29 +39,18 @@ def contest(lab: Lab, count: int) -> Contest:
     jobs = opened(count)
     job_ids = [job.job_id for job in jobs]
 
-    def fill_ledger(url: str) -> None:
-        with closing(open_ledger(url)) as ledger:
-            ledger.append_bulk(marker(1, count, count), (new_stream(under_way(job)) for job in jobs))
-        vacuum(url)
-
     def fill_staged(url: str) -> None:
         """The new rows themselves, numbered by batch, beside a table filled with the same jobs."""
         stock.create_table(url)
         states = [[*under_way(job), *_next(under_way(job), job.job_id, BEFORE)] for job in jobs]
         copy_blocks(url, stock.TABLE, ROW, [copy_data(copy_row(row) for events in states for row in rows_of(events))])
         vacuum(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE TABLE staged AS SELECT 0 AS batch, {ROW} FROM {stock.TABLE} LIMIT 0")
-            with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
-                copy.set_types(["int4", "uuid", "int8", "text", "bytea"])
-                for number, events in enumerate(states):
-                    [row] = rows_of(_next(events, job_ids[number], HERE), after=5)
-                    copy.write_row((number // BATCH_SIZE, *row))
-            connection.execute("CREATE INDEX ON staged (batch)")
-            connection.execute("VACUUM ANALYZE staged")
+        steps = (_next(events, job_id, HERE) for events, job_id in zip(states, job_ids, strict=True))
+        rows = (row for step in steps for row in rows_of(step, after=5))
+        stage_rows(url, ((number // BATCH_SIZE, row) for number, row in enumerate(rows)))
 
     def ours() -> Timed:
-        with lab.ledger(f"ledger with {count} jobs", fill_ledger) as (ledger, url):
+        with lab.ledger(f"ledger with {count} jobs", lambda url: fill_ledger(url, jobs)) as (ledger, url):
             known = KnownJobs(seconds=600, jobs_max=count)
             asyncio.run(_run(ledger, known, BEFORE, job_ids))
             with Stopwatch() as watch:
@@ -63,13 +59,10 @@ def contest(lab: Lab, count: int) -> Contest:
         return Timed(count, watch.seconds)
 
     def in_sql() -> Timed:
-        insert = f"INSERT INTO {stock.TABLE} ({ROW}) SELECT {ROW} FROM staged WHERE batch = %s"
         with lab.database(f"staged with {count} next steps", fill_staged) as url:
-            with psycopg.connect(url, autocommit=True) as connection, Stopwatch() as watch:
-                for batch in range(-(-count // BATCH_SIZE)):
-                    connection.execute(insert, (batch,), prepare=True)
+            seconds = insert_staged(url, -(-count // BATCH_SIZE))
             assert count_rows(url, stock.TABLE) == 6 * count
-        return Timed(count, watch.seconds)
+        return Timed(count, seconds)
 
     limit = "INSERT ... SELECT in 500s"
     return Contest(

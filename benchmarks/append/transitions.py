@@ -1,27 +1,33 @@
 """Batched transitions: load, decide and append for 500 jobs at a time."""
 
-from contextlib import closing
 from uuid import UUID
 
-import psycopg
 from eventsourcing.persistence import StoredEvent
 
 from benchmarks import stock
-from benchmarks.append.tables import DESIGN, ISSUE, LEDGER_TABLE, ROW, copy_blocks, vacuum
+from benchmarks.append.tables import (
+    DESIGN,
+    ISSUE,
+    LEDGER_TABLE,
+    ROW,
+    copy_blocks,
+    fill_ledger,
+    insert_staged,
+    stage_rows,
+    vacuum,
+)
 from benchmarks.contest import Contest, Contestant, Goal, Stopwatch, Timed
 from benchmarks.jobs import (
     CAUSE,
     chunks,
     copy_data,
     copy_row,
-    marker,
-    new_stream,
     next_step,
     opened,
     stored_rows,
     under_way,
 )
-from benchmarks.lab import Lab, count_rows, open_ledger
+from benchmarks.lab import Lab, count_rows
 from dispatch.adapters.codec import decode
 from dispatch.application.handle import handle_many
 from dispatch.domain.job.decide import decider
@@ -34,11 +40,6 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
     jobs = opened(count)
     job_ids = [job.job_id for job in jobs]
 
-    def fill_ledger(url: str) -> None:
-        with closing(open_ledger(url)) as ledger:
-            ledger.append_bulk(marker(1, count, count), (new_stream(under_way(job)) for job in jobs))
-        vacuum(url)
-
     def fill_stock(url: str) -> None:
         stock.create_table(url)
         rows = [copy_row(row) for job in jobs for row in stored_rows(under_way(job))]
@@ -48,19 +49,15 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
     def fill_staged(url: str) -> None:
         """The new rows themselves, numbered by batch, beside the filled table."""
         fill_stock(url)
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(f"CREATE TABLE staged AS SELECT 0 AS batch, {ROW} FROM {stock.TABLE} LIMIT 0")
-            with connection.cursor() as cursor, cursor.copy("COPY staged FROM STDIN (FORMAT BINARY)") as copy:
-                copy.set_types(["int4", "uuid", "int8", "text", "bytea"])
-                for number, job in enumerate(jobs):
-                    state = decider.fold(under_way(job))
-                    [row] = stored_rows(decider.decide(next_step(job.job_id), state), after=4)
-                    copy.write_row((number // BATCH_SIZE, *row))
-            connection.execute("CREATE INDEX ON staged (batch)")
-            connection.execute("VACUUM ANALYZE staged")
+        rows = (
+            row
+            for job in jobs
+            for row in stored_rows(decider.decide(next_step(job.job_id), decider.fold(under_way(job))), after=4)
+        )
+        stage_rows(url, ((number // BATCH_SIZE, row) for number, row in enumerate(rows)))
 
     def ours() -> Timed:
-        with lab.ledger(f"ledger with {count} jobs", fill_ledger) as (ledger, url):
+        with lab.ledger(f"ledger with {count} jobs", lambda url: fill_ledger(url, jobs)) as (ledger, url):
             ledger.load_many(job_ids[:1])
             with Stopwatch() as watch:
                 for chunk in chunks(job_ids, BATCH_SIZE):
@@ -84,13 +81,10 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
         return Timed(count_stock, watch.seconds)
 
     def in_sql() -> Timed:
-        insert = f"INSERT INTO {stock.TABLE} ({ROW}) SELECT {ROW} FROM staged WHERE batch = %s"
         with lab.database(f"staged with {count} jobs", fill_staged) as url:
-            with psycopg.connect(url, autocommit=True) as connection, Stopwatch() as watch:
-                for batch in range(-(-count // BATCH_SIZE)):
-                    connection.execute(insert, (batch,), prepare=True)
+            seconds = insert_staged(url, -(-count // BATCH_SIZE))
             assert count_rows(url, stock.TABLE) == 5 * count
-        return Timed(count, watch.seconds)
+        return Timed(count, seconds)
 
     peer, limit = "stock recorder, one by one", "INSERT ... SELECT in 500s"
     return Contest(
