@@ -1,7 +1,6 @@
 """Following a batch: what the bars say, and the form for logs."""
 
 import io
-from threading import Event
 
 import msgspec
 import pytest
@@ -12,6 +11,7 @@ from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.cli.bars import Bar, bars_of
 from dispatch.entrypoints.cli.displays import LinesDisplay
 from dispatch.entrypoints.cli.follow import STANDSTILL, BatchFollower
+from dispatch.entrypoints.cli.stop_request import StopRequest
 from examples import BATCH_ID, FILE_HASH, NOON
 
 ROW = BatchRow(
@@ -86,7 +86,9 @@ class Ticking:
         return self.now
 
 
-def follow(*states: BatchRow | None, step_s: float = 2.0, stop: Event | None = None) -> tuple[BatchRow | None, str]:
+def follow(
+    *states: BatchRow | None, step_s: float = 2.0, stop: StopRequest | None = None
+) -> tuple[BatchRow | None, str]:
     text = io.StringIO()
     console = Console(file=text, width=100)
     follower = BatchFollower(Script(*states), BATCH_ID, console, poll_s=0, clock=Ticking(step_s), stop=stop)
@@ -125,7 +127,7 @@ def test_it_ends_when_the_batch_is_done_or_needs_a_person(last: str):
 
 
 def test_a_set_stop_ends_it_early():
-    stop = Event()
+    stop = StopRequest()
     stop.set()
     assert follow(ROW, stop=stop)[0] == ROW
 

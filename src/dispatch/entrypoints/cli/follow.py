@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from threading import Event
 
 from rich.console import Console
 
@@ -10,6 +9,7 @@ from dispatch.application.ports.queries import BatchRow, Queries
 from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.entrypoints.cli.bars import bars_of
 from dispatch.entrypoints.cli.displays import Display, LinesDisplay, LiveDisplay, NoDisplay
+from dispatch.entrypoints.cli.stop_request import StopRequest
 
 POLL_S = 0.2
 STANDSTILL_S = 10.0
@@ -35,13 +35,13 @@ class BatchFollower:
         console: Console | None = None,
         *,
         rests: Callable[[BatchRow], bool] = at_rest,
-        stop: Event | None = None,
+        stop: StopRequest | None = None,
         poll_s: float = POLL_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._queries, self._batch_id, self._console = queries, batch_id, console
         self._rests = rests
-        self._stop, self._poll_s, self._clock = stop or Event(), poll_s, clock
+        self._stop, self._poll_s, self._clock = stop or StopRequest(), poll_s, clock
 
     def run(self) -> BatchRow | None:
         """Return the batch once it is closed, rejected or waits for people; when stopped, as it was last seen.

@@ -1,14 +1,11 @@
 """`dispatch up`: the whole system on this machine, with a file to work on if one is named."""
 
 import os
-import signal
 import socket
 import time
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from threading import Event
-from types import FrameType
 
 import msgspec
 import rich_click as click
@@ -25,6 +22,7 @@ from dispatch.entrypoints.cli.follow import BatchFollower
 from dispatch.entrypoints.cli.options import shared_options
 from dispatch.entrypoints.cli.outcome import EXIT_CODES, say_approval
 from dispatch.entrypoints.cli.output import notes, out, print_json
+from dispatch.entrypoints.cli.stop_request import StopRequest, stop_on_signals
 from dispatch.entrypoints.cli.summary import Summary, render_summary, summary
 from dispatch.entrypoints.logs import configure_logs
 from dispatch.entrypoints.settings import Loaded, Settings, load_settings
@@ -87,7 +85,7 @@ def up(
         raise click.UsageError("--once needs a FILE, or --demo")
     console = notes()
     configure_logs(settings.log_level, role="up", file=settings.data / "logs" / "up.log")
-    stop = _stop_on_signal()
+    stop = stop_on_signals()
     source = str(_sample()) if demo else file
     if source is not None:
         open_source(source).close()  # A file that cannot be read is said before anything is started.
@@ -122,7 +120,7 @@ def _settings(flags: Mapping[str, object], *, fresh: bool) -> Settings:
 
 
 def _work_on(
-    system: System, source: str, profile: str, threshold: int | None, cli: Cli, console: Console, stop: Event
+    system: System, source: str, profile: str, threshold: int | None, cli: Cli, console: Console, stop: StopRequest
 ) -> Summary | None:
     """Receive the file, follow it until it rests, and say what became of it."""
     app, kind = system.app, profile_named(profile)
@@ -154,7 +152,7 @@ def _work_on(
     return made
 
 
-def _follow(follower: BatchFollower, stop: Event) -> BatchRow | None:
+def _follow(follower: BatchFollower, stop: StopRequest) -> BatchRow | None:
     """Follow to the end, also past a Postgres that is started again meanwhile."""
     while not stop.is_set():
         try:
@@ -187,14 +185,3 @@ def _sample() -> Path:
     """The sample file: beside the package when installed, in the repository otherwise."""
     installed = Path(str(files("dispatch"))) / "samples" / SAMPLE
     return installed if installed.exists() else Path(__file__).parents[4] / "samples" / SAMPLE
-
-
-def _stop_on_signal() -> Event:
-    stop = Event()
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
-    return stop

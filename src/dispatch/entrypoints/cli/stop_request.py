@@ -1,0 +1,52 @@
+"""A wish to stop that a signal handler may express at any moment, also inside another handler."""
+
+import signal
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+from types import FrameType
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequest:
+    """Like `threading.Event`, for signal handlers.
+
+    An Event takes a lock to be set, and a handler runs in the middle of whatever the main thread does: when that is
+    `set` or `wait` of the same Event, the process waits for itself for ever. Ctrl-C and a SIGTERM right behind it were
+    enough. A `SimpleQueue` can be put into at any moment.
+    """
+
+    def __init__(self) -> None:
+        self._asked = False
+        self._wake = SimpleQueue[None]()
+
+    def set(self) -> None:
+        """Ask to stop."""
+        self._asked = True
+        self._wake.put(None)
+
+    def is_set(self) -> bool:
+        """Has somebody asked?"""
+        return self._asked
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until somebody asks, for at most `timeout_s` seconds; says whether somebody has."""
+        if not self._asked:
+            try:
+                self._wake.get(timeout=timeout_s)
+            except Empty:
+                return self._asked
+            self._wake.put(None)  # For the next who waits.
+        return True
+
+
+def stop_on_signals(numbers: Sequence[signal.Signals] = STOP_SIGNALS) -> StopRequest:
+    """What is set as soon as one of these signals arrives. For the main thread only."""
+    stop = StopRequest()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in numbers:
+        signal.signal(number, on_signal)
+    return stop
