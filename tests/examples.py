@@ -123,7 +123,12 @@ opened = job.JobOpened(
     permission=CONSENTED,
     details={"note": "side gate"},
 )
-started = job.StageStarted(job_id=JOB_ID, at=NOON, stage="dispatch", attempt=1, idempotency_key=f"dispatch.{JOB_ID}")
+started = job.StageStarted(
+    job_id=JOB_ID, at=NOON, stage="dispatch", attempt=1, idempotency_key=f"dispatch.{JOB_ID}", provider="main"
+)
+failed_over = job.FailedOver(
+    job_id=JOB_ID, at=NOON, stage="verify", attempt=1, provider="main", error_code="connection_refused"
+)
 completed = job.StageCompleted(
     job_id=JOB_ID,
     at=NOON,
@@ -133,12 +138,26 @@ completed = job.StageCompleted(
     output={"verdict": "valid", "score": 97, "risky": False, "sources": ["finder"], "note": None},
     person=ANN,
 )
-failed = job.StageFailed(job_id=JOB_ID, at=NOON, stage="verify", attempt=1, error_code="timeout", transient=True)
+failed = job.StageFailed(
+    job_id=JOB_ID,
+    at=NOON,
+    stage="verify",
+    attempt=1,
+    error_code="timeout",
+    transient=True,
+    provider="main",
+    message="upstream <n> timed out",
+    in_doubt=True,
+)
+deferred = job.StageDeferred(
+    job_id=JOB_ID, at=NOON, stage="verify", attempt=1, reason="breaker_open:main", due_at=NOON + timedelta(seconds=5)
+)
 retry_scheduled = job.RetryScheduled(
     job_id=JOB_ID, at=NOON, stage="verify", attempt=2, due_at=NOON + timedelta(seconds=1.125)
 )
 escalated = job.JobEscalated(job_id=JOB_ID, at=NOON, stage="verify", reason="timeout")
 resumed = job.JobResumed(job_id=JOB_ID, at=NOON, stage="verify", by="ann")
+settled = job.DoubtSettled(job_id=JOB_ID, at=NOON, stage="dispatch", happened=True, by="ann", note="it is in their log")
 blocked = job.JobBlocked(job_id=JOB_ID, at=NOON, stage="verify", rule="PE2", reason="no_lawful_basis")
 delivered = job.JobDelivered(job_id=JOB_ID, at=NOON)
 cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer moved", was_escalated=True)
@@ -199,11 +218,14 @@ ONE_OF_EACH: tuple[Event, ...] = (
     reset,
     opened,
     started,
+    failed_over,
     completed,
     failed,
+    deferred,
     retry_scheduled,
     escalated,
     resumed,
+    settled,
     blocked,
     delivered,
     cancelled,

@@ -71,17 +71,25 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         open_short_job,
         ask_job.ResumeJob(job_id=JOB_ID, at=NOON, by="ann"),
         ask_job.CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        *(ask_job.SettleDoubt(job_id=JOB_ID, at=NOON, by="ann", happened=said, note="") for said in (True, False)),
     ]
     if job.attempt > ATTEMPTS_SEEN:
         return commands
     stage, attempt = job.stage, job.attempt
     key = idempotency_key(JOB_ID, stage)
     commands.append(ask_job.StartStage(job_id=JOB_ID, at=NOON, stage=stage, attempt=attempt, idempotency_key=key))
+    commands.append(
+        ask_job.PassOver(
+            job_id=JOB_ID, at=NOON, stage=stage, attempt=attempt, provider="main", error_code="connection_refused"
+        )
+    )
     outcomes = [
         ask_job.Done(),
         ask_job.TryAgain("timeout"),
         ask_job.GiveUp("refused"),
+        ask_job.GiveUp(ask_job.OUTCOME_UNKNOWN, in_doubt=True),
         ask_job.Block("PE2", "no_lawful_basis"),
+        *(ask_job.Defer("rate_limited", wait_s) for wait_s in (1.0, 2.0)),
     ]
     retry = RetryPolicy(attempts_max=3)
     commands += [

@@ -12,14 +12,18 @@ from dispatch.domain.decider import versions
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job import events as happened
 from dispatch.domain.job.commands import (
+    OUTCOME_UNKNOWN,
     Block,
     CancelJob,
     Command,
+    Defer,
     Done,
     GiveUp,
     Outcome,
+    PassOver,
     RecordOutcome,
     ResumeJob,
+    SettleDoubt,
     StartStage,
     TryAgain,
 )
@@ -29,7 +33,15 @@ from dispatch.domain.retry import RetryPolicy
 from examples import JOB_ID, NOON, ROUTE, open_job
 
 POLICY = RetryPolicy(attempts_max=3)
-OUTCOMES: list[Outcome] = [Done(), TryAgain("timeout"), GiveUp("refused"), Block("PE2", "no_lawful_basis")]
+OUTCOMES: list[Outcome] = [
+    Done(),
+    TryAgain("timeout"),
+    GiveUp("refused"),
+    Block("PE2", "no_lawful_basis"),
+    Defer("rate_limited", 2.0),
+    TryAgain("timeout", in_doubt=True),
+    GiveUp(OUTCOME_UNKNOWN, in_doubt=True),
+]
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -54,6 +66,12 @@ class Step(msgspec.Struct, frozen=True):
             case "start":
                 key = idempotency_key(JOB_ID, stage)
                 return StartStage(job_id=JOB_ID, at=at, stage=stage, attempt=attempt, idempotency_key=key)
+            case "pass over":
+                return PassOver(
+                    job_id=JOB_ID, at=at, stage=stage, attempt=attempt, provider="main", error_code="connection_refused"
+                )
+            case "settle":
+                return SettleDoubt(job_id=JOB_ID, at=at, by="ann", happened=self.lag == 0, note="asked them")
             case "resume":
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
             case "cancel":
@@ -66,7 +84,7 @@ class Step(msgspec.Struct, frozen=True):
 
 steps = st.builds(
     Step,
-    ask=st.sampled_from(["open", "start", "cancel", *["answer"] * 12, *["resume"] * 5]),
+    ask=st.sampled_from(["open", "start", "pass over", "cancel", *["answer"] * 12, *["resume"] * 5, *["settle"] * 3]),
     outcome=st.sampled_from([*OUTCOMES, *[OUTCOMES[0]] * 5, *[OUTCOMES[1]] * 12, *[OUTCOMES[2]] * 3]),
     lag=st.sampled_from([*[0] * 10, -1, 1]),
     stage=st.sampled_from([*[""] * 12, *ROUTE, "unheard-of"]),
@@ -130,6 +148,8 @@ def test_an_attempt_starts_once_and_is_never_started_after_it_was_settled(histor
         if isinstance(e, happened.StageStarted):
             assert (e.stage, e.attempt) not in started | settled
             started.add((e.stage, e.attempt))
+        elif isinstance(e, happened.FailedOver | happened.StageDeferred):
+            started.discard((e.stage, e.attempt))  # The same attempt, with another provider or later.
         elif isinstance(e, happened.StageFailed | happened.StageCompleted):
             settled.add((e.stage, e.attempt))
 
@@ -142,7 +162,7 @@ def test_who_is_before_a_person_can_be_counted_from_the_events(history: list[Ste
     for e in run(history):
         job = decider.evolve(job, e)
         before_a_person += isinstance(e, happened.JobEscalated)
-        before_a_person -= isinstance(e, happened.JobResumed)
+        before_a_person -= isinstance(e, happened.JobResumed | happened.DoubtSettled)
         before_a_person -= isinstance(e, happened.JobCancelled) and e.was_escalated
         assert before_a_person == (job.status is JobStatus.ESCALATED)
 
@@ -163,7 +183,7 @@ def test_a_person_is_asked_after_the_attempts_of_the_policy_and_no_sooner_for_ac
                 assert e.due_at > e.at
             case happened.JobEscalated():
                 assert accidents[e.stage] == POLICY.attempts_max
-            case happened.JobResumed():
+            case happened.JobResumed() | happened.DoubtSettled():
                 accidents[e.stage] = 0
 
 

@@ -21,6 +21,7 @@ from dispatch.domain.batch.events import (
     RowsRepaired,
 )
 from dispatch.domain.job.events import (
+    DoubtSettled,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -210,7 +211,7 @@ class _Tally:
                 self._leave(job_id, at)
                 self._escalated.add(job_id)
                 self._times["last_settled_at"] = at
-            case JobResumed(stage=stage):
+            case JobResumed(stage=stage) | DoubtSettled(stage=stage):
                 self._escalated.discard(job_id)
                 self._enter(job_id, stage, at)
             case JobDelivered():

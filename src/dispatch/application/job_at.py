@@ -16,6 +16,7 @@ from dispatch.domain.job.events import (
     JobEscalated,
     JobOpened,
     StageCompleted,
+    StageDeferred,
     StageFailed,
 )
 
@@ -69,7 +70,7 @@ def _error_code(events: Sequence[Event]) -> str:
     """What went wrong last at the stage where the job is."""
     for event in reversed(events):
         match event:
-            case StageFailed(error_code=code) | JobEscalated(reason=code):
+            case StageFailed(error_code=code) | JobEscalated(reason=code) | StageDeferred(reason=code):
                 return code
             case JobBlocked(reason=code) | JobCancelled(reason=code):
                 return code

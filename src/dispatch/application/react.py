@@ -14,6 +14,7 @@ from dispatch.domain.batch.events import (
 )
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
+    DoubtSettled,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -22,6 +23,7 @@ from dispatch.domain.job.events import (
     JobResumed,
     RetryScheduled,
     StageCompleted,
+    StageDeferred,
 )
 
 INTAKE = "intake"
@@ -46,9 +48,9 @@ def queue_after(event: Event) -> str | None:
             return route[0]
         case StageCompleted(next_stage=next_stage):
             return next_stage
-        case JobResumed(stage=stage):
+        case JobResumed(stage=stage) | DoubtSettled(stage=stage, happened=False):
             return stage
-        case RetryScheduled() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled():
+        case RetryScheduled() | StageDeferred() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled():
             return ""  # Due later by its due time, by a person, or never.
         case _:
             return None

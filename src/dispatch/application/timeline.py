@@ -6,7 +6,8 @@ from datetime import datetime
 import msgspec
 
 from dispatch.application.ports.ledger import Recorded
-from dispatch.domain.events import event_name
+from dispatch.domain.events import Event, event_name
+from dispatch.domain.job.events import StageCompleted
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +24,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""  # Why it failed, was escalated, blocked or cancelled.
     rule: str = ""
     due_at: datetime | None = None
+    provider: str = ""
 
 
 def timeline(recorded: Sequence[Recorded]) -> list[Step]:
@@ -44,4 +46,10 @@ def _step(recorded: Recorded) -> Step:
         code=getattr(event, "error_code", "") or getattr(event, "reason", ""),
         rule=getattr(event, "rule", ""),
         due_at=getattr(event, "due_at", None),
+        provider=getattr(event, "provider", "") or _provider_of(event),
     )
+
+
+def _provider_of(event: Event) -> str:
+    """Whose answer completed a stage."""
+    return str(event.output.get("provider", "")) if isinstance(event, StageCompleted) else ""

@@ -22,12 +22,14 @@ class TryAgain(msgspec.Struct, frozen=True):
 
     error_code: str
     retry_after_s: float | None = None
+    in_doubt: bool = False  # The provider may have acted all the same.
 
 
 class GiveUp(msgspec.Struct, frozen=True):
     """Trying again would not help: a person must look."""
 
     error_code: str
+    in_doubt: bool = False  # The provider may have acted all the same.
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -37,7 +39,17 @@ class Block(msgspec.Struct, frozen=True):
     reason: str
 
 
-Outcome = Done | TryAgain | GiveUp | Block
+class Defer(msgspec.Struct, frozen=True):
+    """Nothing was tried, for this reason; the same attempt is due after `wait_s` seconds. It costs no attempt."""
+
+    reason: str
+    wait_s: float
+
+
+Outcome = Done | TryAgain | GiveUp | Block | Defer
+
+OUTCOME_UNKNOWN = "outcome_unknown"
+"""Given up since nobody can say whether the provider acted, and to ask it again might do it twice."""
 
 
 class JobCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +79,16 @@ class StartStage(JobCommand, frozen=True, kw_only=True):
     stage: str
     attempt: int
     idempotency_key: str
+    provider: str = ""
+
+
+class PassOver(JobCommand, frozen=True, kw_only=True):
+    """Note that a provider could not be used and did nothing, so that the next one in order is asked."""
+
+    stage: str
+    attempt: int
+    provider: str
+    error_code: str
 
 
 class RecordOutcome(JobCommand, frozen=True, kw_only=True):
@@ -77,12 +99,21 @@ class RecordOutcome(JobCommand, frozen=True, kw_only=True):
     outcome: Outcome
     retry: RetryPolicy
     chance: float = 0.0
+    provider: str = ""
 
 
 class ResumeJob(JobCommand, frozen=True, kw_only=True):
     """Send an escalated job on."""
 
     by: str
+
+
+class SettleDoubt(JobCommand, frozen=True, kw_only=True):
+    """Say whether the provider had acted, for a job that was given up because nobody knew."""
+
+    by: str
+    happened: bool
+    note: str
 
 
 class CancelJob(JobCommand, frozen=True, kw_only=True):
@@ -92,4 +123,4 @@ class CancelJob(JobCommand, frozen=True, kw_only=True):
     reason: str
 
 
-Command = OpenJob | StartStage | RecordOutcome | ResumeJob | CancelJob
+Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | SettleDoubt | CancelJob

@@ -6,20 +6,26 @@ from typing import assert_never
 from dispatch.domain.decider import Decider
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job.commands import (
+    OUTCOME_UNKNOWN,
     Block,
     CancelJob,
     Command,
+    Defer,
     Done,
     GiveUp,
     JobCommand,
     OpenJob,
+    PassOver,
     RecordOutcome,
     ResumeJob,
+    SettleDoubt,
     StartStage,
     TryAgain,
 )
 from dispatch.domain.job.events import (
+    DoubtSettled,
     Event,
+    FailedOver,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -28,6 +34,7 @@ from dispatch.domain.job.events import (
     JobResumed,
     RetryScheduled,
     StageCompleted,
+    StageDeferred,
     StageFailed,
     StageStarted,
 )
@@ -64,6 +71,18 @@ class JobAlreadySent(DomainError):
     code = "job_already_sent"
 
 
+class OutcomeInDoubt(DomainError):
+    """A provider may have acted: whether it did must be said before the job goes on."""
+
+    code = "outcome_in_doubt"
+
+
+class NothingInDoubt(DomainError):
+    """The job was not given up because an outcome was unknown."""
+
+    code = "nothing_in_doubt"
+
+
 class JobAlreadyEnded(DomainError):
     """A job that has ended stays as it ended."""
 
@@ -74,18 +93,22 @@ def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded: the command breaks
-            a rule.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt,
+        NothingInDoubt: the command breaks a rule.
     """
     match command:
         case OpenJob():
             return open_job(command, job)
         case StartStage():
             return start(command, job)
+        case PassOver():
+            return pass_over(command, job)
         case RecordOutcome():
             return record_outcome(command, job)
         case ResumeJob():
             return resume(command, job)
+        case SettleDoubt():
+            return settle_doubt(command, job)
         case CancelJob():
             return cancel(command, job)
         case _:
@@ -127,6 +150,23 @@ def start(command: StartStage, job: Job) -> list[Event]:
             stage=command.stage,
             attempt=command.attempt,
             idempotency_key=command.idempotency_key,
+            provider=command.provider,
+        )
+    ]
+
+
+def pass_over(command: PassOver, job: Job) -> list[Event]:
+    _known(command, job)
+    if not _answers(job, command.stage, command.attempt) or command.provider in job.passed_over:
+        return []
+    return [
+        FailedOver(
+            job_id=command.job_id,
+            at=command.at,
+            stage=command.stage,
+            attempt=command.attempt,
+            provider=command.provider,
+            error_code=command.error_code,
         )
     ]
 
@@ -140,8 +180,10 @@ def record_outcome(command: RecordOutcome, job: Job) -> list[Event]:
             return _completed(command, job, done)
         case TryAgain() as answer:
             return _try_again(command, job, answer)
-        case GiveUp(error_code):
-            return _give_up(command, error_code, transient=False)
+        case GiveUp(error_code, in_doubt):
+            return _give_up(command, error_code, transient=False, in_doubt=in_doubt)
+        case Defer() as answer:
+            return _defer(command, job, answer)
         case Block(rule, reason):
             return [JobBlocked(job_id=command.job_id, at=command.at, stage=command.stage, rule=rule, reason=reason)]
         case _:
@@ -154,7 +196,28 @@ def resume(command: ResumeJob, job: Job) -> list[Event]:
         return []  # Asked twice, resumed once.
     if job.status is not JobStatus.ESCALATED:
         raise JobNotEscalated(command.job_id, job.status)
+    if job.escalated_for == OUTCOME_UNKNOWN:
+        raise OutcomeInDoubt(command.job_id, job.stage)
     return [JobResumed(job_id=command.job_id, at=command.at, stage=job.stage, by=command.by)]
+
+
+def settle_doubt(command: SettleDoubt, job: Job) -> list[Event]:
+    _known(command, job)
+    if job.status is JobStatus.RUNNING or "settled_by" in job.outputs.get(job.stage, {}):
+        return []  # Said twice, settled once.
+    if job.status is not JobStatus.ESCALATED or job.escalated_for != OUTCOME_UNKNOWN:
+        raise NothingInDoubt(command.job_id, job.status)
+    settled = DoubtSettled(
+        job_id=command.job_id,
+        at=command.at,
+        stage=job.stage,
+        happened=command.happened,
+        by=command.by,
+        note=command.note,
+    )
+    if not command.happened:
+        return [settled]
+    return [settled, *_complete(command, job, job.stage, job.attempt, Done({"settled_by": command.by}))]
 
 
 def cancel(command: CancelJob, job: Job) -> list[Event]:
@@ -163,7 +226,7 @@ def cancel(command: CancelJob, job: Job) -> list[Event]:
         return []
     if job.ended:
         raise JobAlreadyEnded(command.job_id, job.status)
-    if job.sent or job.started_attempt:
+    if job.sent or job.may_have_acted:
         raise JobAlreadySent(command.job_id)
     return [
         JobCancelled(
@@ -177,14 +240,18 @@ def cancel(command: CancelJob, job: Job) -> list[Event]:
 
 
 def _completed(command: RecordOutcome, job: Job, done: Done) -> list[Event]:
-    here = job.route.index(command.stage)
+    return _complete(command, job, command.stage, command.attempt, done)
+
+
+def _complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done) -> list[Event]:
+    here = job.route.index(stage)
     next_stage = job.route[here + 1] if here + 1 < len(job.route) else ""
     events: list[Event] = [
         StageCompleted(
             job_id=command.job_id,
             at=command.at,
-            stage=command.stage,
-            attempt=command.attempt,
+            stage=stage,
+            attempt=attempt,
             next_stage=next_stage,
             output=done.output,
             person=done.person,
@@ -198,10 +265,10 @@ def _completed(command: RecordOutcome, job: Job, done: Done) -> list[Event]:
 def _try_again(command: RecordOutcome, job: Job, answer: TryAgain) -> list[Event]:
     tried = command.attempt - job.forgiven
     if command.retry.exhausted(tried):
-        return _give_up(command, answer.error_code, transient=True)
+        return _give_up(command, answer.error_code, transient=True, in_doubt=answer.in_doubt)
     delay_s = command.retry.delay_s(tried, command.chance, answer.retry_after_s)
     return [
-        _failed(command, answer.error_code, transient=True),
+        _failed(command, answer.error_code, transient=True, in_doubt=answer.in_doubt),
         RetryScheduled(
             job_id=command.job_id,
             at=command.at,
@@ -212,14 +279,30 @@ def _try_again(command: RecordOutcome, job: Job, answer: TryAgain) -> list[Event
     ]
 
 
-def _give_up(command: RecordOutcome, error_code: str, *, transient: bool) -> list[Event]:
+def _give_up(command: RecordOutcome, error_code: str, *, transient: bool, in_doubt: bool) -> list[Event]:
     return [
-        _failed(command, error_code, transient=transient),
+        _failed(command, error_code, transient=transient, in_doubt=in_doubt),
         JobEscalated(job_id=command.job_id, at=command.at, stage=command.stage, reason=error_code),
     ]
 
 
-def _failed(command: RecordOutcome, error_code: str, *, transient: bool) -> StageFailed:
+def _defer(command: RecordOutcome, job: Job, answer: Defer) -> list[Event]:
+    due_at = command.at + timedelta(seconds=answer.wait_s)
+    if job.status is JobStatus.WAITING and job.due_at is not None and job.due_at >= due_at:
+        return []  # It waits for so long already.
+    return [
+        StageDeferred(
+            job_id=command.job_id,
+            at=command.at,
+            stage=command.stage,
+            attempt=command.attempt,
+            reason=answer.reason,
+            due_at=due_at,
+        )
+    ]
+
+
+def _failed(command: RecordOutcome, error_code: str, *, transient: bool, in_doubt: bool) -> StageFailed:
     return StageFailed(
         job_id=command.job_id,
         at=command.at,
@@ -227,6 +310,8 @@ def _failed(command: RecordOutcome, error_code: str, *, transient: bool) -> Stag
         attempt=command.attempt,
         error_code=error_code,
         transient=transient,
+        provider=command.provider,
+        in_doubt=in_doubt,
     )
 
 

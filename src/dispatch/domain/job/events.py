@@ -38,6 +38,16 @@ class StageStarted(JobEvent, frozen=True, kw_only=True):
     stage: str
     attempt: int
     idempotency_key: str
+    provider: str = ""  # Who is called; empty where it was not noted (before 0.3).
+
+
+class FailedOver(JobEvent, frozen=True, kw_only=True):
+    """A provider could not be used and surely did nothing; the same attempt goes on to the next one in order."""
+
+    stage: str
+    attempt: int
+    provider: str
+    error_code: str
 
 
 class StageCompleted(JobEvent, frozen=True, kw_only=True):
@@ -57,6 +67,18 @@ class StageFailed(JobEvent, frozen=True, kw_only=True):
     attempt: int
     error_code: str
     transient: bool
+    provider: str = ""
+    message: str = ""  # What the provider said, normalised: no personal data.
+    in_doubt: bool = False  # The provider may have acted all the same.
+
+
+class StageDeferred(JobEvent, frozen=True, kw_only=True):
+    """Nothing was tried: a limit, a cap or an open breaker stood in the way. The same attempt is due at `due_at`."""
+
+    stage: str
+    attempt: int
+    reason: str
+    due_at: datetime
 
 
 class RetryScheduled(JobEvent, frozen=True, kw_only=True):
@@ -79,6 +101,15 @@ class JobResumed(JobEvent, frozen=True, kw_only=True):
 
     stage: str
     by: str
+
+
+class DoubtSettled(JobEvent, frozen=True, kw_only=True):
+    """A person found out whether a provider had acted: if not, the stage is tried anew; if so, it is completed next."""
+
+    stage: str
+    happened: bool
+    by: str
+    note: str
 
 
 class JobBlocked(JobEvent, frozen=True, kw_only=True):
@@ -104,11 +135,14 @@ class JobCancelled(JobEvent, frozen=True, kw_only=True):
 Event = (
     JobOpened
     | StageStarted
+    | FailedOver
     | StageCompleted
     | StageFailed
+    | StageDeferred
     | RetryScheduled
     | JobEscalated
     | JobResumed
+    | DoubtSettled
     | JobBlocked
     | JobDelivered
     | JobCancelled

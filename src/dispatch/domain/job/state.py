@@ -8,7 +8,9 @@ from msgspec.structs import replace
 
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.events import (
+    DoubtSettled,
     Event,
+    FailedOver,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -18,6 +20,7 @@ from dispatch.domain.job.events import (
     Output,
     RetryScheduled,
     StageCompleted,
+    StageDeferred,
     StageFailed,
     StageStarted,
 )
@@ -48,6 +51,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0  # Failed attempts at the current stage.
     forgiven: int = 0  # How many of them a person forgave by sending the job on.
     started_attempt: int = 0
+    provider: str = ""  # Who was asked last at this stage, where the provider acts.
+    passed_over: tuple[str, ...] = ()  # Providers that could not be used in this attempt.
+    in_doubt: bool = False  # An earlier attempt may have had its effect all the same.
+    escalated_for: str = ""
     route: tuple[str, ...] = ()
     batch_id: str = ""
     row: int = 0
@@ -66,6 +73,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def attempt(self) -> int:
         """The number of the attempt that is to be made now at the current stage; it never repeats within a stage."""
         return self.attempts + 1
+
+    @property
+    def may_have_acted(self) -> bool:
+        """Was a provider asked whose answer is not known?"""
+        return self.in_doubt or (self.started_attempt > 0 and self.started_attempt == self.attempt)
 
     @property
     def ended(self) -> bool:
@@ -92,7 +104,11 @@ def evolve(job: Job, event: Event) -> Job:
                 details=event.details,
             )
         case StageStarted():
-            return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, due_at=None)
+            return replace(
+                job, status=JobStatus.RUNNING, started_attempt=event.attempt, provider=event.provider, due_at=None
+            )
+        case FailedOver():
+            return replace(job, started_attempt=0, passed_over=(*job.passed_over, event.provider))
         case StageCompleted():
             return replace(
                 job,
@@ -101,19 +117,40 @@ def evolve(job: Job, event: Event) -> Job:
                 attempts=0,
                 forgiven=0,
                 started_attempt=0,
+                provider="",
+                passed_over=(),
+                in_doubt=False,
                 due_at=None,
                 outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
                 person=event.person or job.person,
                 sent=job.sent or event.stage == "dispatch",
             )
         case StageFailed():
-            return replace(job, attempts=event.attempt, started_attempt=0, due_at=None)
+            return replace(
+                job,
+                attempts=event.attempt,
+                started_attempt=0,
+                passed_over=(),
+                in_doubt=event.in_doubt,
+                due_at=None,
+            )
+        case StageDeferred():
+            return replace(
+                job,
+                status=JobStatus.WAITING,
+                started_attempt=0,
+                passed_over=(),
+                in_doubt=job.may_have_acted,
+                due_at=event.due_at,
+            )
         case RetryScheduled():
             return replace(job, status=JobStatus.WAITING, due_at=event.due_at)
         case JobEscalated():
-            return replace(job, status=JobStatus.ESCALATED)
+            return replace(job, status=JobStatus.ESCALATED, escalated_for=event.reason)
         case JobResumed():
             return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts)
+        case DoubtSettled():
+            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts, in_doubt=False)
         case JobBlocked():
             return replace(job, status=JobStatus.BLOCKED)
         case JobDelivered():

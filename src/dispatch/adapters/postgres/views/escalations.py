@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
-from dispatch.domain.job.events import JobCancelled, JobEscalated, JobResumed
+from dispatch.domain.job.events import DoubtSettled, JobCancelled, JobEscalated, JobResumed
 
 CREATE = """
 CREATE TABLE {schema}.escalations (
@@ -58,6 +58,9 @@ class EscalationsView(View):
                 case JobResumed(job_id=job_id, at=at):
                     waiting = self._escalate(cursor, waiting)
                     cursor.execute(self.sql(RESOLVE), (at, "resumed", job_id))
+                case DoubtSettled(job_id=job_id, at=at):
+                    waiting = self._escalate(cursor, waiting)
+                    cursor.execute(self.sql(RESOLVE), (at, "settled", job_id))
                 case JobCancelled(job_id=job_id, at=at, was_escalated=True):
                     waiting = self._escalate(cursor, waiting)
                     cursor.execute(self.sql(RESOLVE), (at, "cancelled", job_id))

@@ -8,6 +8,8 @@ from dispatch.adapters.postgres.views.view import Cursor, View
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
+    DoubtSettled,
+    FailedOver,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -16,6 +18,7 @@ from dispatch.domain.job.events import (
     JobResumed,
     RetryScheduled,
     StageCompleted,
+    StageDeferred,
     StageFailed,
     StageStarted,
 )
@@ -86,13 +89,20 @@ class Move:
             case JobOpened(route=route):
                 self._run(route[0], at)
                 self.attempts, self.error_code = 0, ""
-            case StageStarted(stage=stage) | JobResumed(stage=stage):
+            case (
+                StageStarted(stage=stage)
+                | FailedOver(stage=stage)
+                | JobResumed(stage=stage)
+                | DoubtSettled(stage=stage)
+            ):
                 self._run(stage, at)
             case StageCompleted(next_stage=next_stage, stage=stage):
                 self._run(next_stage or stage, at)
                 self.attempts, self.error_code = 0, ""
             case StageFailed(attempt=attempt, error_code=error_code):
                 self.attempts, self.error_code = attempt, error_code
+            case StageDeferred(reason=reason, due_at=due_at):
+                self.status, self.error_code, self.due_at = JobStatus.WAITING, reason, due_at
             case RetryScheduled(due_at=due_at):
                 self.status, self.due_at = JobStatus.WAITING, due_at
             case JobEscalated(reason=reason):
