@@ -2,6 +2,10 @@
 
 import asyncio
 
+from dispatch.adapters.provider_sheet_memory import MemoryProviderSheet
+from dispatch.application.calling.line import only
+from dispatch.application.calling.standings import Standings
+from dispatch.application.calling.switchboard import Switchboard
 from dispatch.application.ports.providers import FoundContact, Message, Providers, ReceiptStatus, Verdict
 
 
@@ -50,6 +54,9 @@ class Messenger(Told):
         await self.answer(message, message.idempotency_key)
         return f"m-{message.idempotency_key}"
 
+    async def lookup(self, idempotency_key):
+        return f"m-{idempotency_key}" if idempotency_key in self.sent else None
+
     async def receipt(self, message_id):
         return await self.answer(message_id, message_id)
 
@@ -67,3 +74,9 @@ class Persons:
 
     def read(self, persons):
         return {job_id: None if job_id in self.erased else person for job_id, person in persons.items()}
+
+
+def switchboard(asked, lines=None, **more):
+    """Who is called: these providers, one line per capability unless lines are given."""
+    sheet = more.pop("sheet", None) or MemoryProviderSheet()
+    return Switchboard(lines or only(asked), sheet, Standings(sheet), **more)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from providing import Persons, providers
+from providing import Persons, providers, switchboard
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.jobs import JobDesk
@@ -47,7 +47,7 @@ class World:
             ledger=self.ledger,
             stages=find_stages() | stages,
             persons=self.persons,
-            providers=self.providers,
+            board=switchboard(self.providers),
             clock=self.clock,
             chance=random.Random(1).random,
         )
@@ -104,7 +104,9 @@ async def test_the_pure_stages_behind_a_providers_answer_pass_with_it():
 @pytest.mark.acceptance("S.03", part="an accident is tried again later, a spent policy goes before a person")
 async def test_an_accident_is_tried_again_until_the_policy_is_spent():
     verify = find_stages()["verify"].call
-    world = World(verify=ProviderStage(name="verify", call=verify, retry=RetryPolicy(attempts_max=2)))
+    world = World(
+        verify=ProviderStage(name="verify", provider="email_verifier", call=verify, retry=RetryPolicy(attempts_max=2))
+    )
     [job] = world.open(route=("verify", "clear"))
     world.providers.email_verifier.default = ProviderUnavailable("timeout", retry_after_s=30.0)
     await world.run("verify", [job])
@@ -190,7 +192,7 @@ async def test_a_job_that_was_cancelled_meanwhile_stays_cancelled():
         world.ledger.append([Append(job, 1, decider.decide(cancel, task.job), cause())])
         return Done()
 
-    world.run.stages["verify"] = ProviderStage(name="verify", call=cancelled_meanwhile)
+    world.run.stages["verify"] = ProviderStage(name="verify", provider="email_verifier", call=cancelled_meanwhile)
     await world.run("verify", [job])
     assert world.names(job) == ["JobOpened", "JobCancelled"]
 
@@ -204,7 +206,11 @@ async def test_who_is_elsewhere_ended_or_unknown_is_left_alone():
 
 
 async def test_no_more_calls_at_once_than_the_stage_allows():
-    world = World(enrich=ProviderStage(name="enrich", call=find_stages()["enrich"].call, in_flight_max=3))
+    world = World(
+        enrich=ProviderStage(
+            name="enrich", provider="contact_finder", call=find_stages()["enrich"].call, in_flight_max=3
+        )
+    )
     await world.run("enrich", world.open(20, route=("enrich", "confirm")))
     assert world.providers.contact_finder.in_flight_max == 3
 
@@ -228,7 +234,11 @@ def crashes_on(bad, stage):
     async def call(task, asked):
         return decide(task)
 
-    return PureStage(name=stage, decide=decide) if stage == "slots" else ProviderStage(name=stage, call=call)
+    return (
+        PureStage(name=stage, decide=decide)
+        if stage == "slots"
+        else ProviderStage(name=stage, provider="contact_finder", call=call)
+    )
 
 
 @pytest.mark.acceptance("X22", part="work that cannot be done is put before a person, with its reason")

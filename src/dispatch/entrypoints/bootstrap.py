@@ -23,9 +23,11 @@ from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
+from dispatch.adapters.postgres.limits import PostgresLimiter
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
+from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
@@ -38,10 +40,6 @@ from dispatch.adapters.privacy.ledger import EncryptedLedger
 from dispatch.adapters.privacy.master_keys import MasterKeys
 from dispatch.adapters.privacy.rotation import Rotation
 from dispatch.adapters.privacy.vault import PostgresPersonVault
-from dispatch.adapters.providers.contact_finder import HttpContactFinder
-from dispatch.adapters.providers.email_verifier import HttpEmailVerifier
-from dispatch.adapters.providers.http import build_client
-from dispatch.adapters.providers.notifier import HttpNotifier
 from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
@@ -73,8 +71,8 @@ from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
+from dispatch.application.ports.limits import Rate
 from dispatch.application.ports.privacy import PersonVault
-from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.smoke import Case
@@ -85,6 +83,8 @@ from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.provider_file import Declared, declared_providers
+from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, provider_prices
 
 PENCE = 100
@@ -125,6 +125,9 @@ class App:
     fold_addresses: Callable[[], int]
     """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
+    providers: list[Declared]
+    provider_sheet: PostgresProviderSheet
+    limiter: PostgresLimiter
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
     alarms: Alarms
@@ -154,6 +157,8 @@ class App:
             self.rebuild_view(view)
         self.due.prepare()
         self.source_looks.prepare()
+        self.provider_sheet.prepare()
+        self.limiter.prepare()
         self.intake_sheet.prepare()
         return revision
 
@@ -197,7 +202,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
 
     Raises:
         NotRunning: no database is named, and no `dispatch up` runs on the data folder.
-        SettingsError: the prices of providers cannot be read.
+        SettingsError: the providers' file or their prices cannot be read.
     """
     url = settings.database_url
     if not url:
@@ -266,6 +271,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         rotate_master_key=Rotation(pool, keyring),
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
+        providers=declared_providers(settings),
+        provider_sheet=PostgresProviderSheet(pool),
+        limiter=PostgresLimiter(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         alarms=Alarms(intake_sheet, queries, utc_now),
@@ -328,18 +336,8 @@ def embedded_programs() -> dict[str, str]:
 @asynccontextmanager
 async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
     """The worker's use case with its provider clients, on the running event loop."""
-    settings = app.settings
-    connections, timeout_s = settings.provider_connections_max, settings.provider_timeout_s
-    key = settings.provider_api_key
-    async with (
-        build_client(connections, timeout_s) as finder,
-        build_client(connections, timeout_s) as verifier,
-        build_client(connections, timeout_s) as notifier,
-    ):
-        providers = Providers(
-            contact_finder=HttpContactFinder(finder, settings.contact_finder_url, key),
-            email_verifier=HttpEmailVerifier(verifier, settings.email_verifier_url, key),
-            notifier=HttpNotifier(notifier, settings.notifier_url, key),
-        )
-        known = KnownJobs(settings.work_ack_wait_s / 2)
-        yield RunStage(app.ledger, app.stages, app.persons, providers, utc_now, SystemRandom().random, known=known)
+    per_s = app.settings.channel_rate_per_s
+    channel_rate = Rate(per=per_s, seconds=1.0, burst=max(1, per_s // 10)) if per_s else None
+    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, channel_rate) as board:
+        known = KnownJobs(app.settings.work_ack_wait_s / 2)
+        yield RunStage(app.ledger, app.stages, app.persons, board, utc_now, SystemRandom().random, known=known)

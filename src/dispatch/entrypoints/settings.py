@@ -20,6 +20,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "worker_lanes": (1, 64),
     "intake_workers": (1, 64),
     "provider_timeout_s": (0.01, 3600),
+    "channel_rate_per_s": (0, 100_000),
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
     "error_threshold_percent": (0, 100),
@@ -59,6 +60,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL of the notifier; empty: the simulator."""
     provider_api_key: str = ""
     """Key that the providers ask for."""
+    providers_file: str = ""
+    """TOML file that declares providers, several per capability in their order; empty: one each, at the URLs above."""
+    channel_rate_per_s: int = 100
+    """Messages a second that go out by each channel, whoever carries them; 0: no limit."""
     provider_prices: str = ""
     """Pence per call by stage, for dry runs, as in "enrich=2.5 verify=0.3 dispatch=4"; empty: no price set."""
     workers: int = 2

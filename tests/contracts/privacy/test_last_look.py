@@ -5,7 +5,7 @@ import random
 import pytest
 from msgspec.structs import replace
 
-from application.providing import providers
+from application.providing import providers, switchboard
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.erase import EraseContact, read_address
 from dispatch.application.ports.clock import utc_now
@@ -41,7 +41,7 @@ async def test_an_erasure_behind_the_recorded_attempt_leaves_no_call(ledger, vau
     erase = EraseContact(ledger, vault, FolderFileStore(tmp_path), utc_now)
     address = read_address(AddressKind.PHONE, "01632 960001")
     between = ErasesBetween(ledger, lambda: erase(address, "request 4711", "olga") if erased else None)
-    run = RunStage(between, find_stages(), vault, asked, utc_now, random.Random(1).random)
+    run = RunStage(between, find_stages(), vault, switchboard(asked), utc_now, random.Random(1).random)
     await run("dispatch", [job_id])
     names = [type(event).__name__ for event in ledger.load(job_id).events]
     assert names == ["JobOpened", "StageStarted", "JobBlocked" if erased else "StageCompleted"]

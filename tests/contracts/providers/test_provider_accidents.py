@@ -40,6 +40,7 @@ async def test_what_may_pass_is_unavailable(scripted, method: str, status: int, 
     with pytest.raises(ProviderUnavailable) as raised:
         await adapters.call(method, "job-1")
     assert (raised.value.code, raised.value.retry_after_s) == (code, 7.0)
+    assert raised.value.no_effect is (status != 500), "only what surely did nothing may be done by another"
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -91,8 +92,9 @@ async def test_a_broken_connection_is_unavailable(scripted, method: str, reply: 
 
 @pytest.mark.parametrize("method", METHODS)
 async def test_a_refused_connection_is_unavailable(nobody, method: str):
-    with pytest.raises(ProviderUnavailable, match=r"^connection_refused$"):
+    with pytest.raises(ProviderUnavailable, match=r"^connection_refused$") as raised:
         await nobody().call(method, "job-1")
+    assert raised.value.no_effect
 
 
 @pytest.mark.acceptance("S.03")
@@ -100,8 +102,9 @@ async def test_a_refused_connection_is_unavailable(nobody, method: str):
 async def test_a_late_answer_is_unavailable(scripted, method: str):
     assert TIMEOUT_S == 10.0
     adapters = await scripted(None, timeout_s=0.05)
-    with pytest.raises(ProviderUnavailable, match=r"^timeout$"):
+    with pytest.raises(ProviderUnavailable, match=r"^timeout$") as raised:
         await adapters.call(method, "job-1")
+    assert not raised.value.no_effect
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -133,6 +133,13 @@ async def test_lost_replies_leave_one_effect_per_key(simulate):
     assert stats.requests == 300 + lost
 
 
+async def test_a_message_is_found_by_its_key_once_it_was_accepted(simulate):
+    _, adapters = await simulate(Scenario())
+    assert await adapters.notifier.lookup("job-1") is None
+    message_id = await adapters.notifier.send(message("job-1"))
+    assert await adapters.notifier.lookup("job-1") == message_id
+
+
 async def test_a_receipt_is_pending_for_its_first_polls(simulate):
     _, adapters = await simulate(Scenario(receipts_pending_polls=2))
     message_id = await adapters.notifier.send(message("job-1"))

@@ -18,6 +18,9 @@ from dispatch.application.ports.providers import ProviderRefused, ProviderUnavai
 TIMEOUT_S = 10.0  # acceptance S.03
 CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
+NOTHING_DONE = frozenset({408, 425, 429, 503})
+"""Statuses by which a server says that it did not take the request up (RFC 9110, 15.5.9 and 15.6.4, RFC 8470, 6585)."""
+
 # What decoding garbage may raise: MsgspecError and UnicodeDecodeError are ValueErrors; brackets may nest without end.
 UNREADABLE = (ValueError, RecursionError)
 
@@ -88,7 +91,8 @@ async def call(request: ConsumedRequest, answers: msgspec.json.Decoder[Answer], 
     except ClientClosedError:
         raise  # We closed it ourselves: nothing is known about the provider.
     except RequestError as error:
-        failure = ProviderUnavailable(_accident(error))
+        accident = _accident(error)
+        failure = ProviderUnavailable(accident, no_effect=accident == "connection_refused")
     else:
         if 200 <= response.status < 300:
             try:
@@ -117,7 +121,8 @@ def _failure(response: Response, body: Bytes, secret: str) -> ProviderUnavailabl
     status = response.status
     if status in (408, 425, 429) or status >= 500:
         code = {408: "timeout", 429: "rate_limited"}.get(status, "server_error")
-        return ProviderUnavailable(code, retry_after_s(response.get_header("Retry-After"), datetime.now(UTC)))
+        wait_s = retry_after_s(response.get_header("Retry-After"), datetime.now(UTC))
+        return ProviderUnavailable(code, wait_s, no_effect=status in NOTHING_DONE)
     fallback = "bad_credentials" if status == 401 else f"http_{status}"
     try:
         code = _problem.decode(body).code

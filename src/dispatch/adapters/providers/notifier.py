@@ -7,7 +7,7 @@ import msgspec
 from pyreqwest.client import Client
 
 from dispatch.adapters.providers.http import bearer, call, endpoint
-from dispatch.application.ports.providers import Message, Notifier, ReceiptStatus
+from dispatch.application.ports.providers import Message, Notifier, ProviderRefused, ReceiptStatus
 
 
 class _Accepted(msgspec.Struct):
@@ -38,6 +38,15 @@ class HttpNotifier(Notifier):
         headers = {**self._headers, "Idempotency-Key": message.idempotency_key, "Content-Type": "application/json"}
         request = self._client.post(self._url).headers(headers).body_bytes(_messages.encode(message)).build()
         return (await call(request, _accepted)).id
+
+    async def lookup(self, idempotency_key: str) -> str | None:
+        asked = self._client.get(self._url).query({"idempotency_key": idempotency_key}).headers(self._headers)
+        try:
+            return (await call(asked.build(), _accepted)).id
+        except ProviderRefused as refusal:
+            if refusal.code in ("no_such_message", "http_404"):
+                return None
+            raise
 
     async def receipt(self, message_id: str) -> ReceiptStatus:
         request = self._client.get(self._receipts_url + quote(message_id, safe="")).headers(self._headers).build()

@@ -10,11 +10,14 @@ import msgspec
 
 
 class ProviderUnavailable(Exception):
-    """An accident that may pass: time-out, refused connection, 408, 425, 429 or 5xx, garbage in the answer."""
+    """An accident that may pass: time-out, refused connection, 408, 425, 429 or 5xx, garbage in the answer.
 
-    def __init__(self, code: str, retry_after_s: float | None = None) -> None:
+    `no_effect`: it surely did nothing, so that another provider may be asked in its place at once.
+    """
+
+    def __init__(self, code: str, retry_after_s: float | None = None, *, no_effect: bool = False) -> None:
         super().__init__(code)
-        self.code, self.retry_after_s = code, retry_after_s
+        self.code, self.retry_after_s, self.no_effect = code, retry_after_s, no_effect
 
 
 class ProviderRefused(Exception):
@@ -23,6 +26,15 @@ class ProviderRefused(Exception):
     def __init__(self, code: str) -> None:
         super().__init__(code)
         self.code = code
+
+    @property
+    def of_us(self) -> bool:
+        """Does it refuse us altogether, whatever we ask? Then the job is not at fault."""
+        return self.code in REFUSES_US
+
+
+REFUSES_US = frozenset({"bad_credentials", "http_401", "http_402", "http_403", "out_of_credit"})
+"""Codes of a provider that serves us no more: a wrong key, an empty account."""
 
 
 class FoundContact(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +59,7 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +101,13 @@ class Notifier(Protocol):
 
     async def send(self, message: Message) -> str:
         """The provider's id of the accepted message. Raises ProviderUnavailable or ProviderRefused."""
+        ...
+
+    async def lookup(self, idempotency_key: str) -> str | None:
+        """The id of the message that was accepted under this key; None where there is none.
+
+        Raises ProviderUnavailable or ProviderRefused.
+        """
         ...
 
     async def receipt(self, message_id: str) -> ReceiptStatus:

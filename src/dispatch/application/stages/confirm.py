@@ -6,8 +6,14 @@ from dispatch.domain.job.commands import Done, GiveUp, Outcome, TryAgain
 
 
 async def confirm(task: Task, providers: Providers) -> Outcome:
-    """Ask for the receipt; one that is not there yet is asked for again later."""
-    message_id = str(task.job.outputs.get("dispatch", {}).get("message_id", ""))
+    """Ask for the receipt; one that is not there yet is asked for again later.
+
+    Where a person has settled that the message was sent, nobody has a receipt for it.
+    """
+    sent = task.job.outputs.get("dispatch", {})
+    if "settled_by" in sent:
+        return Done({"receipt": "settled_by_a_person"})
+    message_id = str(sent.get("message_id", ""))
     status = await providers.notifier.receipt(message_id)
     match status:
         case ReceiptStatus.DELIVERED:
@@ -18,4 +24,4 @@ async def confirm(task: Task, providers: Providers) -> Outcome:
             return GiveUp("not_delivered")
 
 
-stage = ProviderStage(name="confirm", after="dispatch", call=confirm, provider="notifier")
+stage = ProviderStage(name="confirm", after="dispatch", call=confirm, provider="notifier", same_provider_as="dispatch")

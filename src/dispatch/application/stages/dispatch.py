@@ -30,6 +30,11 @@ def _channel(job: Job) -> Channel:
     return Channel.EMAIL if job.person.email and verdict != Verdict.INVALID.value else Channel.SMS
 
 
+def channel_of(job: Job) -> str:
+    """By which channel the job's message goes."""
+    return _channel(job).value
+
+
 def _variables(job: Job) -> dict[str, str]:
     offered = job.outputs.get("slots", {}).get("slots")
     company = job.details.get("company_name", "")
@@ -43,4 +48,12 @@ def _variables(job: Job) -> dict[str, str]:
     }
 
 
-stage = ProviderStage(name="dispatch", after="clear", call=dispatch, provider="notifier", acts=True, reads_person=True)
+stage = ProviderStage(
+    name="dispatch",
+    after="clear",
+    call=dispatch,
+    provider="notifier",
+    channel=channel_of,
+    acts=True,
+    reads_person=True,
+)

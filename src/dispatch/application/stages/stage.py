@@ -36,7 +36,9 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that calls a provider, concurrently and outside any transaction.
 
     `reads_person` says that it looks at `job.person`, which is encrypted for all others.
-    `provider` names whom it calls, once for each job that passes.
+    `provider` names the capability that it calls, once for each job that passes.
+    `channel` says by which channel a job's message goes, where that matters for who may carry it.
+    `same_provider_as` names an earlier stage: whoever served the job there is asked here.
     `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
     An accident (`ProviderUnavailable`) is tried again by `retry`; a refusal (`ProviderRefused`) goes before a person.
     """
@@ -44,7 +46,9 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     after: str = ""
     call: Callable[[Task, Providers], Awaitable[Outcome]]
-    provider: str = ""
+    provider: str
+    channel: Callable[[Job], str] | None = None
+    same_provider_as: str = ""
     retry: RetryPolicy = RetryPolicy()
     in_flight_max: int = 100
     acts: bool = False

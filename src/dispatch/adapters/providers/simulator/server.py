@@ -150,6 +150,8 @@ class _Connection(asyncio.Protocol):
                 return self._world.find(_fields(query), self._authorization)
             case b"GET", "/verify":
                 return self._world.verify(_fields(query))
+            case b"GET", "/messages":
+                return self._world.lookup(_fields(query), self._authorization)
             case b"POST", "/messages":
                 return self._world.send(self._idempotency_key, self._body, self._authorization)
             case b"GET", "/stats":

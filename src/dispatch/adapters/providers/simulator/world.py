@@ -87,10 +87,21 @@ class World:
             return self._refused(401, "bad_credentials")
         if not idempotency_key:
             return self._refused(400, "idempotency_key_missing")
-        message_id = "m_" + blake2b(idempotency_key.encode(), digest_size=12).hexdigest()
+        message_id = _message_id(idempotency_key)
         self._bodies.setdefault(message_id, None)
         fate = self._fates.meet("messages", idempotency_key)
         return fate.instead() or fate.after(self._accepted(message_id, body))
+
+    def lookup(self, query: dict[str, str], authorization: str) -> Reply:
+        """GET /messages?idempotency_key=KEY: the message that was accepted under this key."""
+        self._requests += 1
+        if not self._lets_in(authorization):
+            return self._refused(401, "bad_credentials")
+        message_id = _message_id(query.get("idempotency_key", ""))
+        fate = self._fates.meet("lookups", message_id)
+        found = self._bodies.get(message_id) is not None
+        reply = Reply(200, b'{"id":"%b"}' % message_id.encode()) if found else Reply(404, b'{"code":"no_such_message"}')
+        return fate.instead() or fate.after(reply)
 
     def receipt(self, message_id: str, authorization: str) -> Reply:
         """GET /messages/{id}"""
@@ -156,3 +167,7 @@ class World:
     def _refused(self, status: int, code: str) -> Reply:
         self._errors[code] += 1
         return Reply(status, b'{"code":"%b"}' % code.encode())
+
+
+def _message_id(idempotency_key: str) -> str:
+    return "m_" + blake2b(idempotency_key.encode(), digest_size=12).hexdigest()
