@@ -1,6 +1,7 @@
 """The loop that records: decides anew when someone wrote first, refuses before anything is recorded."""
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.handle import CONFLICTS_MAX, handle, handle_many
@@ -70,8 +71,11 @@ def test_overtaken_it_decides_anew_on_what_was_written():
     assert [record.actor for record in ledger.trace(JOB_ID)] == ["ann", "ann", "ann", "bob"]
 
 
+surely_failed = replace(failed, in_doubt=False)
+
+
 def test_overtaken_for_ever_it_gives_up_with_the_conflict():
-    ledger = given(Overtaken(CONFLICTS_MAX, failed), opened, failed, escalated)
+    ledger = given(Overtaken(CONFLICTS_MAX, surely_failed), opened, surely_failed, escalated)
     with pytest.raises(VersionConflict, match=JOB_ID):
         handle(ledger, decider, JOB_ID, CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""), cause())
 

@@ -40,7 +40,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     code: str = ""
     inputs: Mapping[str, Input] = {}
     same_today: bool | None = None  # Do the rules of this version decide the same? None: it is no rule of inputs alone.
-    actions: tuple[str, ...] = ()  # resume, cancel
+    actions: tuple[str, ...] = ()  # resume, settle, cancel
     rests_on: tuple[Evidence, ...] = ()  # Beside the event that decided.
 
 

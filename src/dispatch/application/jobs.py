@@ -7,7 +7,7 @@ from dispatch.application.handle import handle
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Cause, EventLedger
 from dispatch.domain.identity import command_id
-from dispatch.domain.job.commands import CancelJob, ResumeJob
+from dispatch.domain.job.commands import CancelJob, ResumeJob, SettleDoubt
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import Event
 
@@ -20,14 +20,21 @@ class JobDesk:
     clock: Clock
 
     def resume(self, job_id: str, by: str) -> list[Event]:
-        """Send an escalated job on. Raises JobUnknown, JobNotEscalated."""
+        """Send an escalated job on. Raises JobUnknown, JobNotEscalated, OutcomeInDoubt."""
         return self._handle(ResumeJob(job_id=job_id, at=self.clock(), by=by), by)
 
     def cancel(self, job_id: str, by: str, reason: str) -> list[Event]:
         """End a job that was not sent. Raises JobUnknown, JobAlreadySent, JobAlreadyEnded."""
         return self._handle(CancelJob(job_id=job_id, at=self.clock(), by=by, reason=reason), by)
 
-    def _handle(self, command: ResumeJob | CancelJob, by: str) -> list[Event]:
+    def settle(self, job_id: str, by: str, note: str, *, happened: bool) -> list[Event]:
+        """Say whether a provider had acted, for a job given up because nobody knew.
+
+        Raises JobUnknown, NothingInDoubt.
+        """
+        return self._handle(SettleDoubt(job_id=job_id, at=self.clock(), by=by, happened=happened, note=note), by)
+
+    def _handle(self, command: ResumeJob | SettleDoubt | CancelJob, by: str) -> list[Event]:
         job = decider.fold(cast("list[Event]", self.ledger.load(command.job_id).events))
         asked = command_id(command.job_id, type(command).__name__, command.at)
         cause = Cause(command_id=asked, correlation_id=job.batch_id, actor=by)

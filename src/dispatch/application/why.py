@@ -11,6 +11,7 @@ from dispatch.application.stages.clear import stage as clear
 from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.consent import Permission, clear_to_contact
 from dispatch.domain.events import event_name
+from dispatch.domain.job.commands import OUTCOME_UNKNOWN
 from dispatch.domain.job.decide import JobUnknown, decider
 from dispatch.domain.job.events import (
     Event,
@@ -22,6 +23,7 @@ from dispatch.domain.job.events import (
     Output,
     RetryScheduled,
     StageCompleted,
+    StageDeferred,
     StageFailed,
 )
 from dispatch.domain.job.state import Job
@@ -74,6 +76,8 @@ def _reason(job: Job, recorded: Sequence[Recorded], here: Sequence[Recorded], de
             return _escalated(job, here, escalated)
         case RetryScheduled() as retry:
             return _waiting(job, here, retry)
+        case StageDeferred() as put_off:
+            return _put_off(job, put_off)
         case JobDelivered():
             return _delivered(job, recorded)
         case JobCancelled() as cancelled:
@@ -108,7 +112,7 @@ def _escalated(job: Job, here: Sequence[Recorded], event: JobEscalated) -> Reaso
         rule="retry policy: its attempts are spent" if spent else "given up at once: to try again would not help",
         code=event.reason,
         inputs={"failed_attempts": len(failures), "transient": spent},
-        actions=("resume", *_cancel(job)),
+        actions=("settle",) if event.reason == OUTCOME_UNKNOWN else ("resume", *_cancel(job)),
         rests_on=_last(here, StageFailed),
     )
 
@@ -128,6 +132,18 @@ def _waiting(job: Job, here: Sequence[Recorded], event: RetryScheduled) -> Reaso
         },
         actions=_cancel(job),
         rests_on=_last(here, StageFailed),
+    )
+
+
+def _put_off(job: Job, event: StageDeferred) -> Reason:
+    said = words.deferred(event.reason)
+    return Reason(
+        why=f"{said.why}; attempt {event.attempt} is due at {event.due_at.isoformat()}, and none was spent",
+        next=said.next,
+        rule="what limits or protects a provider puts work off without spending an attempt",
+        code=event.reason,
+        inputs={"attempt": event.attempt, "wait_s": (event.due_at - event.at).total_seconds()},
+        actions=_cancel(job),
     )
 
 
@@ -164,8 +180,8 @@ def _running(job: Job, here: Sequence[Recorded]) -> Reason:
 
 
 def _cancel(job: Job) -> tuple[str, ...]:
-    """What was sent cannot be cancelled."""
-    return () if job.sent else ("cancel",)
+    """What was sent, or may have been, cannot be cancelled."""
+    return () if job.sent or job.may_have_acted else ("cancel",)
 
 
 def _permission(permission: Permission, at: datetime) -> dict[str, Input]:

@@ -43,6 +43,10 @@ BLOCKED = {
 PROVIDER_UNWELL = "look at the provider and, when it is well again, resume the job"
 
 FAILED = {
+    "outcome_unknown": Words(
+        "the provider may have sent the message: it did not answer, honours no keys, and cannot be asked",
+        "find out from the provider, then `dispatch job settle JOB --sent` or `--not-sent`",
+    ),
     "timeout": Words("the provider did not answer in time", PROVIDER_UNWELL),
     "connection_refused": Words("the provider could not be reached", PROVIDER_UNWELL),
     "connection_lost": Words("the connection to the provider broke", PROVIDER_UNWELL),
@@ -85,6 +89,34 @@ FAILED = {
 def blocked(reason: str) -> Words:
     """Of a reason of `JobBlocked`."""
     return BLOCKED.get(reason, Words(f"the rule stands in the way: {reason}", "nothing may be sent"))
+
+
+DEFERRED = {
+    "breaker_open": Words(
+        "the provider {0} fails too often at present and is left alone for a while",
+        "nothing: it is tried again by itself",
+    ),
+    "spend_cap": Words(
+        "what may be spent on {0} in a day is spent",
+        "raise its cap in the providers' file, or wait for the next day (UTC)",
+    ),
+    "rate_limited": Words("the limit of {0} is reached", "nothing: its turn comes by itself"),
+    "bad_credentials": Words(
+        "the provider {0} does not accept our key", "correct the key; the job is tried again by itself"
+    ),
+    "no_provider": Words(
+        "no provider is declared for {0}", "declare one in the file that DISPATCH_PROVIDERS_FILE names"
+    ),
+    "paused": Words("{0} is paused", "resume it when it may go on"),
+}
+"""By what stands before the colon in the reason that `StageDeferred` holds; behind it stands whom it concerns."""
+
+
+def deferred(reason: str) -> Words:
+    """Of a reason of `StageDeferred`."""
+    code, _, whom = reason.partition(":")
+    said = DEFERRED.get(code, Words(f"it was put off: {reason}", "nothing: it is tried again by itself"))
+    return Words(said.why.format(whom or "the provider"), said.next)
 
 
 def failed(code: str) -> Words:

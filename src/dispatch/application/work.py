@@ -76,6 +76,20 @@ class RunStage:
             raise crashes[0]
         return len(due)
 
+    async def closed(self, stage_name: str) -> str:
+        """Why this stage can do nothing at present, so that its work is left alone; empty when it can.
+
+        Without an answer of Postgres it is taken for open: the work itself will tell.
+        """
+        stage = self.stages[stage_name]
+        if isinstance(stage, PureStage):
+            return ""
+        try:
+            closed = await self.board.closed(stage.provider)
+        except LedgerUnavailable:
+            return ""
+        return closed.reason if closed else ""
+
     async def _ask(self, stage: ProviderStage, due: list[InHand]) -> list[Exception]:
         waiting = await self._without_erased(stage, due)
         waiting, unknown = _parted(waiting, lambda one: one.in_doubt and self._only_a_person_knows(stage, one))

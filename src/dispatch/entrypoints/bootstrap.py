@@ -75,6 +75,7 @@ from dispatch.application.ports.limits import Rate
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
+from dispatch.application.provider_board import ShowProviders
 from dispatch.application.smoke import Case
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
@@ -128,6 +129,7 @@ class App:
     providers: list[Declared]
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
+    show_providers: ShowProviders
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
     alarms: Alarms
@@ -230,6 +232,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
     intake_sheet = PostgresIntakeSheet(pool)
+    declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -271,8 +274,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         rotate_master_key=Rotation(pool, keyring),
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
-        providers=declared_providers(settings),
-        provider_sheet=PostgresProviderSheet(pool),
+        providers=declared,
+        provider_sheet=sheet,
+        show_providers=ShowProviders([one.spec for one in declared], sheet),
         limiter=PostgresLimiter(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dispatch.domain.job.commands import Block, GiveUp
+from dispatch.application.ports.provider_sheet import Report
+from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Block, GiveUp
 
 pytestmark = pytest.mark.postgres
 
@@ -142,3 +143,29 @@ def test_nothing_waits(system, run):
     answer = run("escalation", "list")
     assert (answer.code, answer.out) == (0, "")
     assert "Nothing waits for a person." in answer.err
+
+
+def test_an_outcome_that_nobody_knows_is_settled_by_a_person(system, run, batch_id: str):
+    job = f"{batch_id[:8]}:2"
+    second = system.app.queries.jobs(batch_id=batch_id)[1]
+    system.settle(batch_id, "validate", GiveUp(OUTCOME_UNKNOWN, in_doubt=True), only=[second.job_id])
+    why = run("job", "why", job, "--json").json()
+    assert (why["code"], why["actions"]) == ("outcome_unknown", ["settle"])
+    assert run("job", "resume", job).err.startswith("error outcome_in_doubt\n")
+    assert run("job", "settle", job, "--note", "?").code == 2
+    answer = run("job", "settle", job, "--not-sent", "--note", "not in their log", "--json").json()
+    assert answer["recorded"] == ["DoubtSettled"]
+    assert "was settled already" in run("job", "settle", job, "--not-sent", "--note", "not in their log").out
+    first = run("job", "settle", f"{batch_id[:8]}:1", "--sent", "--note", "x")
+    assert first.err.startswith("error nothing_in_doubt\n")
+
+
+def test_the_providers(run, system):
+    rows = run("provider", "list", "--json").lines()
+    assert [(row["capability"], row["name"], row["order"], row["state"]) for row in rows] == [
+        (name, name, 1, "closed") for name in ("contact_finder", "email_verifier", "notifier")
+    ]
+    system.app.provider_sheet.exchange({"notifier": Report(calls=20, failures=15, took_ms=2000)})
+    text = run("provider", "list").out
+    assert "left alone for" in text
+    assert "25.0%" in text

@@ -51,6 +51,7 @@ async def test_a_job_shows_where_it_stands_and_everything_that_happened_to_it(do
     assert steps[2]["actor"] == "test"
     assert set(steps[0]) == {
         "name", "at", "version", "position", "actor", "stage", "attempt", "next_stage", "code", "rule", "due_at",
+        "provider",
     }  # fmt: skip
 
 
@@ -146,3 +147,21 @@ async def test_the_pipeline_adds_up(own_door: Door):
     [validate] = pipeline["stages"]
     assert (validate["stage"], validate["running"], validate["escalated"]) == ("validate", 3, 1)
     assert {view["position"] for view in pipeline["views"]} == {pipeline["ledger_head"]}
+
+
+async def test_an_outcome_that_nobody_knows_is_settled(door: Door):
+    batch_id = await door.take_in(as_csv(rows(1, prefix="DOUBT")))
+    [job_id] = await door.job_ids(batch_id)
+    early = await door.client.post(f"/v1/jobs/{job_id}/settle", json={"happened": False, "note": "x"})
+    assert (early.status_code, early.json()["recorded"]) == (202, []), "it runs: nothing is asked of anybody"
+    await door.escalate(job_id)
+    nothing = await door.client.post(f"/v1/jobs/{job_id}/settle", json={"happened": False, "note": "x"})
+    assert_problem(nothing, 409, "nothing_in_doubt")
+    bad = await door.client.post(f"/v1/jobs/{job_id}/settle", json={"happened": False})
+    assert bad.status_code in (400, 422)
+
+
+async def test_providers_say_how_they_stand(door: Door):
+    providers = (await door.client.get("/v1/providers")).json()
+    assert [one["name"] for one in providers] == ["contact_finder", "email_verifier", "notifier"]
+    assert {(one["state"], one["score"], one["order"]) for one in providers} == {("closed", 1.0, 1)}

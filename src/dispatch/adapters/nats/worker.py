@@ -22,11 +22,15 @@ log = structlog.get_logger(__name__)
 Run = Callable[[str, Sequence[str]], Awaitable[object]]
 """Runs the work of a queue for these streams. Must be safe to repeat; raises when it must be done again."""
 
+Closed = Callable[[str], Awaitable[str]]
+"""Why nothing of a queue is to be taken up at present; empty when it may be."""
+
 STREAMS_PER_RUN = 500
 MESSAGES_PER_FETCH_MAX = 20
 FETCH_WAIT_S = 5.0
 PAUSE_AFTER_ACCIDENT_S = 0.5
 REDELIVER_FIRST_S, REDELIVER_MAX_S = 1.0, 30.0
+CLOSED_LOOK_AGAIN_S = 0.5
 
 _STREAMS = msgspec.json.Decoder(tuple[str, ...])
 
@@ -35,11 +39,18 @@ class Worker:
     """Works at some queues until `stop` is set, then finishes what it has in hand."""
 
     def __init__(
-        self, client: Client, run: Run, *, ack_wait_s: float, lanes: int = 2, streams_per_run: int = STREAMS_PER_RUN
+        self,
+        client: Client,
+        run: Run,
+        *,
+        ack_wait_s: float,
+        lanes: int = 2,
+        streams_per_run: int = STREAMS_PER_RUN,
+        closed: Closed | None = None,
     ) -> None:
         self._js: JetStreamContext = client.jetstream(timeout=5)
         self._run, self._ack_wait_s, self._lanes = run, ack_wait_s, lanes
-        self._streams_per_run = streams_per_run
+        self._streams_per_run, self._closed = streams_per_run, closed
         self._appetite: dict[str, int] = {}  # Messages per fetch: many small ones are run as one chunk.
         self.in_flight = 0
 
@@ -60,12 +71,28 @@ class Worker:
                 )
                 try:
                     while not stop.is_set():
-                        await self._next(subscription, queue, stop)
+                        if await self._wait_while_closed(queue, stop):
+                            await self._next(subscription, queue, stop)
                 finally:
                     await subscription.unsubscribe()
             except (NatsError, OSError, TimeoutError) as accident:
                 log.warning("worker.interrupted", queue=queue, accident=type(accident).__name__)
                 await _pause(stop, PAUSE_AFTER_ACCIDENT_S)
+
+    async def _wait_while_closed(self, queue: str, stop: asyncio.Event) -> bool:
+        """Leave the work where it is while its queue is closed; says whether it is open, or False at the stop."""
+        said = ""
+        while not stop.is_set():
+            why = await self._closed(queue) if self._closed else ""
+            if not why:
+                if said:
+                    log.info("worker.opened", queue=queue)
+                return True
+            if why != said:
+                log.warning("worker.closed", queue=queue, why=why)
+                said = why
+            await _pause(stop, CLOSED_LOOK_AGAIN_S)
+        return False
 
     async def _next(self, subscription: JetStreamContext.PullSubscription, queue: str, stop: asyncio.Event) -> None:
         fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(queue, 1), timeout=FETCH_WAIT_S))

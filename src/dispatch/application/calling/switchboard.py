@@ -1,7 +1,7 @@
 """Who is called for which job: the providers of a capability in their order, as far as they may be asked now."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -188,18 +188,18 @@ class Switchboard:
             now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1, seconds=1) - now
         ).total_seconds()
 
-    async def closed_stages(self, stages: Mapping[str, str]) -> dict[str, NotNow]:
-        """Of these stages, by the capability that each needs: those for which nobody may be called at present."""
+    async def closed(self, capability: str) -> NotNow | None:
+        """Why nobody of this capability may be called at present, and for how long; None where somebody may.
+
+        Raises LedgerUnavailable.
+        """
         await self.standings.refresh()
-        found: dict[str, NotNow] = {}
-        for stage, capability in stages.items():
-            lines = [line for line in self.lines if line.spec.capability == capability]
-            closed = [self.standings.closed(line.name) for line in lines]
-            stands = [one for one in closed if one is not None and not one.may_probe]
-            if lines and len(stands) == len(lines):
-                soonest = min(stands, key=lambda one: one.wait_s)
-                found[stage] = NotNow(soonest.reason, soonest.wait_s)
-        return found
+        lines = [line for line in self.lines if line.spec.capability == capability]
+        stands = [one for line in lines if (one := self.standings.closed(line.name)) and not one.may_probe]
+        if not lines or len(stands) < len(lines):
+            return None
+        soonest = min(stands, key=lambda one: one.wait_s)
+        return NotNow(soonest.reason, soonest.wait_s)
 
 
 def _alike(wanted: Sequence[Wanted]) -> Iterable[list[Wanted]]:

@@ -14,6 +14,7 @@ HERE = "dispatch.entrypoints.cli"
         "show": (f"{HERE}.job_show:show", "One job and everything that has happened to it."),
         "why": (f"{HERE}.job_why:why", "Which rule and which events put it where it is, and what next."),
         "resume": (f"{HERE}.job_desk:resume", "Send an escalated job on."),
+        "settle": (f"{HERE}.job_desk:settle", "Say whether a message was sent, where nobody knew."),
         "cancel": (f"{HERE}.job_desk:cancel", "End a job that was not sent yet."),
     },
 )

@@ -1,4 +1,4 @@
-"""`dispatch job resume` and `dispatch job cancel`: what a person may do to a job."""
+"""`dispatch job resume`, `settle` and `cancel`: what a person may do to a job."""
 
 from collections.abc import Sequence
 
@@ -45,6 +45,31 @@ def cancel(cli: Cli, job: str, reason: str) -> None:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.cancel(job_id, who(), reason)
     _answer(cli, job_id, events, "is cancelled", "was cancelled already")
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.option("--sent/--not-sent", "happened", default=None, help="What the provider says happened.")
+@click.option("--note", metavar="TEXT", required=True, help="How you know; kept in the ledger, so no personal data.")
+@shared_options
+@click.pass_obj
+def settle(cli: Cli, job: str, happened: bool | None, note: str) -> None:
+    """Say whether a message was sent, for a job given up as `outcome_unknown`. Doing it twice changes nothing.
+
+    Sent: its stage is completed and never done again. Not sent: the stage is tried anew.
+
+    \b
+    Examples:
+      dispatch job settle 3f2b8c1e:7 --sent --note "their log has it, 14:03"
+      dispatch job settle 3f2b8c1e:7 --not-sent --note "not in their log"
+    """
+    if happened is None:  # Never taken for granted: the wrong answer sends twice, or never.
+        raise click.UsageError("say what happened: --sent or --not-sent")
+    with cli.open_app() as app:
+        job_id = find_job(app.queries, job).job_id
+        events = app.desk.settle(job_id, who(), note, happened=happened)
+    done = "is settled as sent" if happened else "is on its way again"
+    _answer(cli, job_id, events, done, "was settled already")
 
 
 def _answer(cli: Cli, job_id: str, events: Sequence[Event], done: str, before: str) -> None:

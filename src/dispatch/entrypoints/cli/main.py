@@ -25,6 +25,7 @@ COMMANDS = {
     "stats": (f"{HERE}.stats:stats", "How the intake does: by the hour, by error code, and over the months."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
+    "provider": (f"{HERE}.provider:provider", "Who is called, in which order, and how they stand."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),
     "config": (f"{HERE}.config:config", "The settings in effect, and where each one came from."),
     "smoke": (f"{HERE}.smoke:smoke", "Short tests of an installation: its database, and the whole over HTTP."),

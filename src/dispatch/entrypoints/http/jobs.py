@@ -32,6 +32,13 @@ class Cancellation(msgspec.Struct, frozen=True):
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] = "cancelled_by_operator"
 
 
+class Settlement(msgspec.Struct, frozen=True):
+    """Whether a provider had acted, and how it is known. The note is shown to everybody: no names of people."""
+
+    happened: bool
+    note: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+
+
 class Ordered(msgspec.Struct, frozen=True):
     """A command was taken; `recorded` names the events it made, none when it had been carried out before."""
 
@@ -108,6 +115,18 @@ def resume_job(job_id: FromPath[UUID], app: TheApp) -> Response[Ordered]:
 
 
 @post(
+    "/jobs/{job_id:uuid}/settle",
+    operation_id="settleJob",
+    status_code=202,
+    sync_to_thread=True,
+    responses=documented(403, 404, 409, 422),
+)
+def settle_job(job_id: FromPath[UUID], app: TheApp, data: JSONBody[Settlement]) -> Response[Ordered]:
+    """Say whether the provider had acted, for a job given up as `outcome_unknown`. Asking twice settles once."""
+    return _ordered(job_id, app.desk.settle(str(job_id), ACTOR, data.note, happened=data.happened))
+
+
+@post(
     "/jobs/{job_id:uuid}/cancel",
     operation_id="cancelJob",
     status_code=202,
@@ -163,6 +182,15 @@ def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
 
 routes = Router(
     path="/v1",
-    route_handlers=[list_jobs, show_job, explain_job, resume_job, cancel_job, list_escalations, show_pipeline],
+    route_handlers=[
+        list_jobs,
+        show_job,
+        explain_job,
+        resume_job,
+        settle_job,
+        cancel_job,
+        list_escalations,
+        show_pipeline,
+    ],
     tags=["jobs"],
 )

@@ -77,6 +77,8 @@ KINDS: dict[str, Kind] = {
     "job_unknown": Kind(404, "There is no such job"),
     "job_not_yet_opened": Kind(404, "The job was not opened yet at that time"),
     "job_not_escalated": Kind(409, "The job is not escalated"),
+    "outcome_in_doubt": Kind(409, "Whether it was done must be said first"),
+    "nothing_in_doubt": Kind(409, "Nothing is in doubt about the job"),
     "job_already_sent": Kind(409, "The job was sent already"),
     "job_already_ended": Kind(409, "The job has ended"),
     "contact_unknown": Kind(404, "Nothing that can be read is known of this address"),
@@ -97,6 +99,7 @@ FIXES = {
     "batch_not_awaiting_approval": "what waits is listed by GET /v1/batches?status=awaiting_approval",
     "approver_brought_it": "let somebody else approve it, under another `by`",
     "batch_taken_in": "its rows are jobs already: see GET /v1/jobs?batch_id=",
+    "outcome_in_doubt": "ask the provider, and say what it says: POST /v1/jobs/{id}/settle",
     "reason_missing": "say why in `reason`, without personal data",
 }
 """What to do about a rule that stands in the way, where the rule alone does not say it."""

@@ -20,7 +20,16 @@ async def run(context: RoleContext) -> None:
         async def carry_out(queue: str, streams: Sequence[str]) -> None:
             await _run_stage(run_stage, queue, streams)
 
-        worker = Worker(context.nats, carry_out, ack_wait_s=settings.work_ack_wait_s, lanes=settings.worker_lanes)
+        async def closed(queue: str) -> str:
+            return await run_stage.closed(queue)
+
+        worker = Worker(
+            context.nats,
+            carry_out,
+            ack_wait_s=settings.work_ack_wait_s,
+            lanes=settings.worker_lanes,
+            closed=closed,
+        )
         context.on_ready("working")
         await worker.work(list(app.stages), context.stop)
 

@@ -153,6 +153,7 @@ class System:
             "contact_finder_url": settings.contact_finder_url,
             "email_verifier_url": settings.email_verifier_url,
             "notifier_url": settings.notifier_url,
+            "providers_file": str(Path(settings.providers_file).resolve()) if settings.providers_file else "",
             "source_folders": settings.source_folders,
             "source_private_hosts": settings.source_private_hosts,
             "api_url": self.url,
