@@ -155,9 +155,22 @@ deferred = job.StageDeferred(
 retry_scheduled = job.RetryScheduled(
     job_id=JOB_ID, at=NOON, stage="verify", attempt=2, due_at=NOON + timedelta(seconds=1.125)
 )
-escalated = job.JobEscalated(job_id=JOB_ID, at=NOON, stage="verify", reason="timeout")
+escalated = job.JobEscalated(
+    job_id=JOB_ID,
+    at=NOON,
+    stage="verify",
+    reason="timeout",
+    provider="main",
+    message="upstream <n> timed out",
+    transient=True,
+)
 resumed = job.JobResumed(job_id=JOB_ID, at=NOON, stage="verify", by="ann")
 settled = job.DoubtSettled(job_id=JOB_ID, at=NOON, stage="dispatch", happened=True, by="ann", note="it is in their log")
+assigned = job.EscalationAssigned(job_id=JOB_ID, at=NOON, to="eve", by="ann")
+snoozed = job.EscalationSnoozed(
+    job_id=JOB_ID, at=NOON, until=NOON + timedelta(hours=4), by="eve", reason="the provider answers tomorrow"
+)
+raised = job.EscalationRaised(job_id=JOB_ID, at=NOON, level=2)
 blocked = job.JobBlocked(job_id=JOB_ID, at=NOON, stage="verify", rule="PE2", reason="no_lawful_basis")
 delivered = job.JobDelivered(job_id=JOB_ID, at=NOON)
 cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer moved", was_escalated=True)
@@ -226,6 +239,9 @@ ONE_OF_EACH: tuple[Event, ...] = (
     escalated,
     resumed,
     settled,
+    assigned,
+    snoozed,
+    raised,
     blocked,
     delivered,
     cancelled,

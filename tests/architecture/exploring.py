@@ -71,6 +71,9 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         open_short_job,
         ask_job.ResumeJob(job_id=JOB_ID, at=NOON, by="ann"),
         ask_job.CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        ask_job.AssignEscalation(job_id=JOB_ID, at=NOON, to="eve", by="ann"),
+        ask_job.SnoozeEscalation(job_id=JOB_ID, at=NOON, until=NOON + timedelta(hours=1), by="ann", reason=""),
+        ask_job.RaiseEscalation(job_id=JOB_ID, at=NOON, level=2),
         *(ask_job.SettleDoubt(job_id=JOB_ID, at=NOON, by="ann", happened=said, note="") for said in (True, False)),
     ]
     if job.attempt > ATTEMPTS_SEEN:

@@ -19,16 +19,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import (
-    JobAlreadyEnded,
-    JobAlreadySent,
-    JobNotEscalated,
-    JobUnknown,
-    RouteEmpty,
-    RouteRepeatsStage,
-    decider,
-    idempotency_key,
-)
+from dispatch.domain.job.decide import decider, idempotency_key
 from dispatch.domain.job.events import (
     Event,
     JobBlocked,
@@ -41,6 +32,14 @@ from dispatch.domain.job.events import (
     StageCompleted,
     StageFailed,
     StageStarted,
+)
+from dispatch.domain.job.refusals import (
+    JobAlreadyEnded,
+    JobAlreadySent,
+    JobNotEscalated,
+    JobUnknown,
+    RouteEmpty,
+    RouteRepeatsStage,
 )
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
@@ -173,7 +172,7 @@ def test_what_the_provider_asked_for_is_honoured():
 @pytest.mark.acceptance("X22", part="exhausted work goes before a person, with its history")
 def test_out_of_retries_escalates():
     Given(decider, opened, *retried(times=4)).when(answer(TryAgain("timeout"), attempt=5)).then(
-        failed(5), of_job(JobEscalated, stage="verify", reason="timeout")
+        failed(5), of_job(JobEscalated, stage="verify", reason="timeout", transient=True)
     )
 
 

@@ -13,6 +13,7 @@ from dispatch.domain.errors import DomainError
 from dispatch.domain.job import events as happened
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
+    AssignEscalation,
     Block,
     CancelJob,
     Command,
@@ -21,9 +22,11 @@ from dispatch.domain.job.commands import (
     GiveUp,
     Outcome,
     PassOver,
+    RaiseEscalation,
     RecordOutcome,
     ResumeJob,
     SettleDoubt,
+    SnoozeEscalation,
     StartStage,
     TryAgain,
 )
@@ -72,6 +75,12 @@ class Step(msgspec.Struct, frozen=True):
                 )
             case "settle":
                 return SettleDoubt(job_id=JOB_ID, at=at, by="ann", happened=self.lag == 0, note="asked them")
+            case "assign":
+                return AssignEscalation(job_id=JOB_ID, at=at, to="eve", by="ann")
+            case "snooze":
+                return SnoozeEscalation(job_id=JOB_ID, at=at, until=at + timedelta(hours=1), by="ann", reason="")
+            case "raise":
+                return RaiseEscalation(job_id=JOB_ID, at=at, level=2)
             case "resume":
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
             case "cancel":
@@ -84,7 +93,21 @@ class Step(msgspec.Struct, frozen=True):
 
 steps = st.builds(
     Step,
-    ask=st.sampled_from(["open", "start", "pass over", "cancel", *["answer"] * 12, *["resume"] * 5, *["settle"] * 3]),
+    ask=st.sampled_from(
+        [
+            "open",
+            "start",
+            "pass over",
+            "cancel",
+            *["answer"] * 12,
+            *["resume"] * 5,
+            *["settle"] * 3,
+            "assign",
+            "snooze",
+            "raise",
+            "archive",
+        ]
+    ),
     outcome=st.sampled_from([*OUTCOMES, *[OUTCOMES[0]] * 5, *[OUTCOMES[1]] * 12, *[OUTCOMES[2]] * 3]),
     lag=st.sampled_from([*[0] * 10, -1, 1]),
     stage=st.sampled_from([*[""] * 12, *ROUTE, "unheard-of"]),

@@ -17,7 +17,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import JobAlreadySent, NothingInDoubt, OutcomeInDoubt, decider
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     DoubtSettled,
     FailedOver,
@@ -29,6 +29,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.refusals import JobAlreadySent, NothingInDoubt, OutcomeInDoubt
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.retry import RetryPolicy
 from examples import JOB_ID, NOON, opened
@@ -62,7 +63,7 @@ unknown = [
         provider="main",
         in_doubt=True,
     ),
-    of_job(JobEscalated, stage="dispatch", reason=OUTCOME_UNKNOWN),
+    of_job(JobEscalated, stage="dispatch", reason=OUTCOME_UNKNOWN, provider="main"),
 ]
 
 

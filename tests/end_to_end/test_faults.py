@@ -55,6 +55,7 @@ def providers(url: str) -> dict[str, str]:
         "email_verifier_url": url,
         "notifier_url": url,
         "work_ack_wait_s": "2",
+        "channel_rate_per_s": "0",
     }
 
 

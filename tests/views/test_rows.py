@@ -187,7 +187,14 @@ def test_escalations_are_open_until_someone_ends_them(given, queries):
     given(examples.opened, examples.failed, examples.escalated)
     [row] = queries.escalations()
     assert row == EscalationRow(
-        job_id=JOB_ID, batch_id=BATCH_ID, stage="verify", reason="timeout", opened_at=NOON, priority=row.priority
+        job_id=JOB_ID,
+        batch_id=BATCH_ID,
+        stage="verify",
+        reason="timeout",
+        opened_at=NOON,
+        priority=row.priority,
+        provider="main",
+        since=NOON,
     )
     given(examples.resumed)
     assert queries.escalations() == []

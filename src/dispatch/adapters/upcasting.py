@@ -23,6 +23,7 @@ STEPS: Mapping[str, Sequence[Step]] = {
     "BatchJudged": (FIELDS_ADDED,),  # value_pence, stopped_at_row, rows_at_most
     "BatchRejected": (FIELDS_ADDED,),  # by
     "StageStarted": (FIELDS_ADDED,),  # provider
+    "JobEscalated": (FIELDS_ADDED,),  # provider, message, transient
     "StageFailed": (FIELDS_ADDED,),  # provider, message, in_doubt
 }
 """By event, the steps from version 1 on. An event that is not here has had one version."""

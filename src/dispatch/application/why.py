@@ -12,8 +12,11 @@ from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.consent import Permission, clear_to_contact
 from dispatch.domain.events import event_name
 from dispatch.domain.job.commands import OUTCOME_UNKNOWN
-from dispatch.domain.job.decide import JobUnknown, decider
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
+    EscalationAssigned,
+    EscalationRaised,
+    EscalationSnoozed,
     Event,
     JobBlocked,
     JobCancelled,
@@ -26,7 +29,11 @@ from dispatch.domain.job.events import (
     StageDeferred,
     StageFailed,
 )
+from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import Job
+
+DECIDES_NOTHING = (StageFailed, EscalationAssigned, EscalationSnoozed, EscalationRaised)
+"""Events that do not say why a job is where it is: what follows, or stands before them, does."""
 
 
 def why(ledger: EventLedger, job_id: str) -> Explanation:
@@ -48,7 +55,7 @@ def explain(recorded: Sequence[Recorded], received: BatchReceived | None = None)
     if job.status is None:
         raise JobUnknown(*(record.stream for record in opened))
     here = _at_this_stage(recorded)
-    decided = next(record for record in reversed(recorded) if not isinstance(record.event, StageFailed))
+    decided = next(record for record in reversed(recorded) if not isinstance(record.event, DECIDES_NOTHING))
     reason = _reason(job, recorded, here, decided)
     return Explanation(
         **{name: getattr(reason, name) for name in Reason.__struct_fields__},
@@ -204,7 +211,8 @@ def _at_this_stage(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
     """The events since the job came to the stage where it is."""
     for place in range(len(recorded) - 1, -1, -1):
         event = recorded[place].event
-        if isinstance(event, JobOpened) or (isinstance(event, StageCompleted) and event.next_stage):
+        moved = isinstance(event, StageCompleted) and event.next_stage
+        if moved or isinstance(event, JobOpened):
             return recorded[place + 1 :]
     return recorded
 

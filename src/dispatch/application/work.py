@@ -9,6 +9,7 @@ from time import monotonic
 from dispatch.application.calling.call import Passed, call, wait_until
 from dispatch.application.calling.line import InDoubt, Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
+from dispatch.application.given_back import GivenBack
 from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import Clock
@@ -31,6 +32,7 @@ from dispatch.domain.job.state import JobStatus
 from dispatch.domain.retry import RetryPolicy
 
 CONFLICTS_MAX = 8
+LOOK_EVERY_S = 0.1
 ERASED = Block("UK GDPR 17", "person_erased")
 """The answer of every stage that would need a person whose data was erased: nobody is left to be contacted."""
 
@@ -49,6 +51,7 @@ class RunStage:
     chance: Callable[[], float]  # In [0, 1): spreads retries.
     actor: str = "worker"
     known: KnownJobs | None = None
+    stopping: Callable[[], bool] = lambda: False  # Is the process to stop? Then nothing is waited for any more.
 
     @cached_property
     def in_hand(self) -> JobsInHand:
@@ -61,6 +64,7 @@ class RunStage:
         Raises:
             KeyError: no such stage.
             LedgerUnavailable, VersionConflict, KeyMissing: nothing is lost; run it again.
+            GivenBack: the process is to stop, and some wait for their turn; the others are recorded.
             Exception: a stage crashed on a job, or its person is unreadable; what the others came to is recorded. See
                 `isolate`.
         """
@@ -99,14 +103,16 @@ class RunStage:
             assigned: list[tuple[InHand, Assigned]] = []
             later: list[InHand] = []
             outcomes: dict[str, Outcome] = {}
+            pause_s = 0.0
             for one in waiting:
                 match answers[one.job_id]:
                     case Assigned() as answer:
                         assigned.append((one, answer))
                     case NotNow(reason, wait_s):
                         outcomes[one.job_id] = Defer(reason, wait_s)
-                    case Later():
+                    case Later(wait_s):
                         later.append(one)
+                        pause_s = max(pause_s, wait_s)
                     case None:
                         outcomes[one.job_id] = TryAgain(one.passed_over)
             put_off = [one for one in waiting if one.job_id in outcomes]
@@ -114,7 +120,19 @@ class RunStage:
             passed, crashed = await self._act(stage, assigned)
             crashes += crashed
             waiting = passed + later
+            if later and not passed:
+                await self._wait(pause_s)
         return crashes
+
+    async def _wait(self, seconds: float) -> None:
+        """For the turn of what is in hand. Raises GivenBack when the process is to stop before that."""
+        until = monotonic() + seconds
+        while (left_s := until - monotonic()) > 0:
+            if self.stopping():
+                raise GivenBack
+            await asyncio.sleep(min(left_s, LOOK_EVERY_S))
+        if self.stopping():
+            raise GivenBack
 
     async def _act(
         self, stage: ProviderStage, assigned: list[tuple[InHand, Assigned]]
@@ -318,4 +336,4 @@ def is_accident(error: Exception) -> bool:
     """Is it nobody's fault and over some time, so that the same work is to be tried again as it is?"""
     if isinstance(error, PersonUnreadable):
         return False  # One job's own: the others are not to wait for it.
-    return isinstance(error, LedgerUnavailable | VersionConflict | KeyMissing)
+    return isinstance(error, LedgerUnavailable | VersionConflict | KeyMissing | GivenBack)

@@ -56,6 +56,7 @@ from dispatch.application.alarms import Alarms
 from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
 from dispatch.application.erase import EraseContact
+from dispatch.application.escalate_jobs import EscalateJobs
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.correct import CorrectBatch
 from dispatch.application.intake.correction_file import WriteCorrectionFile
@@ -116,6 +117,7 @@ class App:
     desk: JobDesk
     approval_desk: ApprovalDesk
     escalate_approvals: EscalateApprovals
+    escalate_jobs: EscalateJobs
     sources: SourceDesk
     look_at_source: LookAtSource
     source_looks: PostgresSourceLooks
@@ -265,6 +267,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         desk=JobDesk(ledger, utc_now),
         approval_desk=ApprovalDesk(ledger, utc_now),
         escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
+        escalate_jobs=EscalateJobs(ledger, queries, utc_now, timedelta(minutes=settings.escalation_minutes)),
         sources=SourceDesk(ledger, places, utc_now),
         look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
         source_looks=looks,
@@ -338,10 +341,11 @@ def embedded_programs() -> dict[str, str]:
 
 
 @asynccontextmanager
-async def open_run_stage(app: App) -> AsyncIterator[RunStage]:
+async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[RunStage]:
     """The worker's use case with its provider clients, on the running event loop."""
     per_s = app.settings.channel_rate_per_s
     channel_rate = Rate(per=per_s, seconds=1.0, burst=max(1, per_s // 10)) if per_s else None
     async with open_switchboard(app.providers, app.provider_sheet, app.limiter, channel_rate) as board:
         known = KnownJobs(app.settings.work_ack_wait_s / 2)
-        yield RunStage(app.ledger, app.stages, app.persons, board, utc_now, SystemRandom().random, known=known)
+        chance = SystemRandom().random
+        yield RunStage(app.ledger, app.stages, app.persons, board, utc_now, chance, known=known, stopping=stopping)

@@ -29,6 +29,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "approval_error_percent": (0, 100),
     "approval_value_pounds": (0, 1e12),
     "approval_minutes": (0.001, 1e6),
+    "escalation_minutes": (0.001, 1e6),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
@@ -86,6 +87,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A batch whose accepted rows are worth more than this waits for a person's approval; 0: never."""
     approval_minutes: float = 30.0
     """An approval that nobody gives for so long goes one level up; there are three levels."""
+    escalation_minutes: float = 30.0
+    """A job that is before people and that nobody answers for so long goes one level up; there are three levels."""
     approval_other_person: bool = False
     """Two-person rule: whoever brought a file may not approve it."""
     file_bytes_max: int = 1 << 30

@@ -1,7 +1,11 @@
 """`dispatch job` and `dispatch escalation`: single jobs, and what people do to them."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
+from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.provider_sheet import Report
 from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Block, GiveUp
 
@@ -89,7 +93,7 @@ def test_why_a_job_is_where_it_is(system, run, batch_id: str):
     assert (said["profile"], said["profile_version"]) == ("service-job", 1)
     event = run("ledger", "show", said["decided"]["position"], "--json").json()
     assert (event["name"], event["actor"], event["causation_id"]) == (
-        "JobEscalated",
+        "JobEscalated.2",
         said["decided"]["actor"],
         said["decided"]["command_id"],
     )
@@ -136,7 +140,7 @@ def test_what_waits_for_a_person(system, run, batch_id: str):
     assert (row["stage"], row["reason"], row["priority"]) == ("validate", "price_not_positive", "NORMAL")
     text = run("escalation", "list")
     assert row["job_id"] in text.out
-    assert "dispatch job resume" in text.err
+    assert "dispatch escalation retry" in text.err
 
 
 def test_nothing_waits(system, run):
@@ -169,3 +173,45 @@ def test_the_providers(run, system):
     text = run("provider", "list").out
     assert "left alone for" in text
     assert "25.0%" in text
+
+
+def test_the_queue_of_people_is_worked_off(system, run, batch_id: str):
+    jobs = [job.job_id for job in system.app.queries.jobs(batch_id=batch_id)]
+    system.settle(batch_id, "validate", GiveUp("price_not_positive"), only=[jobs[1]])
+    assert [row["job_id"] for row in run("escalation", "list", "--free", "--json").lines()] == jobs[:2]
+    assert run("escalation", "next", "--json").json()["job_id"] == jobs[0]
+    assert run("escalation", "assign", f"{batch_id[:8]}:1", "--to", "eve", "--json").json()["recorded"] == [
+        "EscalationAssigned"
+    ]
+    system.project()
+    assert run("escalation", "next", "--json").json()["job_id"] == jobs[1]
+    assert [row["assignee"] for row in run("escalation", "list", "--json").lines()] == ["eve", ""]
+    assert run("escalation", "list", "--mine", "--free").code == 2
+    refused = run("escalation", "snooze", f"{batch_id[:8]}:2", "--until", "2020-01-01", "--reason", "x")
+    assert refused.err.startswith("error snooze_in_the_past\n")
+    assert run("escalation", "snooze", f"{batch_id[:8]}:2", "--reason", "x").code == 2
+    put_off = run("escalation", "snooze", f"{batch_id[:8]}:2", "--hours", "4", "--reason", "they answer at two")
+    assert "is put off until" in put_off.out
+    system.project()
+    assert run("escalation", "next").err.strip() == "Nothing waits for a person."
+    assert [row["job_id"] for row in run("escalation", "list", "--snoozed", "--json").lines()] == [jobs[1]]
+    done = run("escalation", "retry", f"{batch_id[:8]}:1")
+    assert "is on its way again" in done.out
+
+
+@pytest.mark.acceptance("1.39", part="a job that nobody answers goes up level by level, each once")
+def test_silence_goes_up_level_by_level(system, run, batch_id: str):
+    app, at = system.app, utc_now()
+    later = at + timedelta(minutes=31)
+    raise_at = replace(app.escalate_jobs, clock=lambda: later)
+    assert app.escalate_jobs() == []
+    assert [(raised.level, raised.reason) for raised in raise_at()] == [(2, "price_not_positive")]
+    system.project()
+    assert raise_at() == [], "its time began anew"
+    raise_later = replace(raise_at, clock=lambda: later + timedelta(minutes=31))
+    assert [raised.level for raised in raise_later()] == [3]
+    system.project()
+    raise_last = replace(raise_at, clock=lambda: later + timedelta(days=9))
+    assert raise_last() == [], "the last level has no deadline"
+    [row] = app.queries.escalations(level=3)
+    assert row.priority == "NORMAL"

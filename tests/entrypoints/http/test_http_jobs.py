@@ -165,3 +165,28 @@ async def test_providers_say_how_they_stand(door: Door):
     providers = (await door.client.get("/v1/providers")).json()
     assert [one["name"] for one in providers] == ["contact_finder", "email_verifier", "notifier"]
     assert {(one["state"], one["score"], one["order"]) for one in providers} == {("closed", 1.0, 1)}
+
+
+async def test_who_has_an_escalation_and_until_when_nobody_is_reminded(door: Door):
+    batch_id = await door.take_in(as_csv(rows(2, prefix="QUEUE")))
+    ids = await door.job_ids(batch_id)
+    early = await door.client.post(f"/v1/jobs/{ids[0]}/escalation/assign", json={"to": "eve"})
+    assert_problem(early, 409, "job_not_escalated")
+    await door.escalate(*ids)
+    taken = await door.client.post(f"/v1/jobs/{ids[0]}/escalation/assign", json={"to": "eve"})
+    assert (taken.status_code, taken.json()["recorded"]) == (202, ["EscalationAssigned"])
+    past = {"until": "2020-01-01T00:00:00Z", "reason": "x"}
+    assert_problem(await door.client.post(f"/v1/jobs/{ids[1]}/escalation/snooze", json=past), 422, "snooze_in_the_past")
+    later = {"until": "2099-01-01T00:00:00Z", "reason": "they answer then"}
+    put_off = await door.client.post(f"/v1/jobs/{ids[1]}/escalation/snooze", json=later)
+    assert put_off.json()["recorded"] == ["EscalationSnoozed"]
+    await door.project()
+
+    async def listed(**asked: object) -> list[str]:
+        answer = await door.client.get("/v1/escalations", params=asked)
+        return [row["job_id"] for row in answer.json()["items"] if row["job_id"] in ids]
+
+    assert await listed(assignee="eve") == [ids[0]]
+    assert await listed(snoozed="true") == [ids[1]]
+    assert await listed(snoozed="false", level=1) == [ids[0]]
+    assert await listed(priority="CRITICAL") == []

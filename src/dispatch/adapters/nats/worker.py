@@ -16,6 +16,7 @@ from dispatch.adapters.nats.streams import (
     ensure_consumer,
     ensure_work_stream,
 )
+from dispatch.application.given_back import GivenBack
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +121,8 @@ class Worker:
         self.in_flight += len(streams)
         try:
             await self._run(queue, streams)
+        except GivenBack:
+            await asyncio.gather(*(message.nak() for message in messages))
         except Exception:
             log.exception("worker.failed", queue=queue, streams=len(streams))
             await asyncio.gather(*(message.nak(delay=_pause_after(message)) for message in messages))

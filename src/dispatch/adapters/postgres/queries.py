@@ -1,7 +1,7 @@
 """Read-model queries in SQLAlchemy Core; each list is bounded, each connection read-only at the database."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Engine, text
@@ -44,8 +44,12 @@ FROM intake.row_errors WHERE batch_id = :batch_id AND row_number > :after_row
 ORDER BY row_number, column_name LIMIT :limit
 """
 ESCALATIONS = """
-SELECT job_id::text, batch_id::text, stage, reason, opened_at, priority
-FROM ops.v_escalations ORDER BY opened_at, job_id LIMIT :limit
+SELECT job_id::text, batch_id::text, stage, reason, opened_at, priority, provider, level, since, assignee, snoozed_until
+FROM ops.v_escalations
+"""
+OVERDUE = """
+WHERE level < :levels AND since < :before AND coalesce(snoozed_until, '-infinity') <= :now ORDER BY opened_at, job_id
+LIMIT :limit
 """
 STAGE_PROGRESS = """
 SELECT stage, entered, completed, failed_attempts, retries, escalated, blocked
@@ -134,8 +138,32 @@ class PostgresQueries(ViewReader):
     def job_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
         return self._ids("SELECT job_id::text FROM ops.jobs WHERE job_id", beginning, limit)
 
-    def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
-        return self._rows(EscalationRow, ESCALATIONS, {"limit": limit})
+    def escalations(
+        self,
+        *,
+        limit: int = 100,
+        assignee: str | None = None,
+        level: int | None = None,
+        priority: str | None = None,
+        snoozed: bool | None = None,
+    ) -> list[EscalationRow]:
+        wanted = {"assignee": assignee, "level": level, "priority": priority}
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        conditions = [f"{name} = :{name}" for name in asked]
+        if snoozed is not None:
+            conditions.append(f"{'' if snoozed else 'NOT '}coalesce(snoozed_until > now(), false)")
+        where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+        statement = f"{ESCALATIONS} {where} ORDER BY opened_at, job_id LIMIT :limit"
+        return self._rows(EscalationRow, statement, asked | {"limit": limit})
+
+    def escalation(self, job_id: str) -> EscalationRow | None:
+        return _only(self._rows(EscalationRow, f"{ESCALATIONS} WHERE job_id = :job_id", {"job_id": job_id}))
+
+    def overdue_escalations(
+        self, now: datetime, answer_within: timedelta, levels: int, *, limit: int = 100
+    ) -> list[EscalationRow]:
+        asked = {"now": now, "before": now - answer_within, "levels": levels, "limit": limit}
+        return self._rows(EscalationRow, f"{ESCALATIONS} {OVERDUE}", asked)
 
     def stage_progress(self, batch_id: str) -> list[StageProgress]:
         rows = self._rows(StageProgress, STAGE_PROGRESS, {"batch_id": batch_id})

@@ -26,5 +26,6 @@ class HttpContactFinder(ContactFinder):
 
     async def find(self, reference: str, name: str, postcode: str, email: str, phone: str) -> FoundContact:
         known = {"reference": reference, "name": name, "postcode": postcode, "email": email, "phone": phone}
-        found = await call(self._client.get(self._url).query(known).headers(self._headers).build(), _contacts)
+        request = self._client.get(self._url).query(known).headers(self._headers).build()
+        found = await call(request, _contacts, about=known.values())
         return FoundContact(email=found.email, phone=found.phone, source=found.source)

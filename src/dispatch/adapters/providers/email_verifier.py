@@ -35,4 +35,4 @@ class HttpEmailVerifier(EmailVerifier):
 
     async def verdict(self, email: str) -> Verdict:
         request = self._client.get(self._url).query({"email": email, "api": self._api_key}).build()
-        return VERDICTS[(await call(request, _verifications, secret=self._api_key)).result]
+        return VERDICTS[(await call(request, _verifications, secret=self._api_key, about=[email])).result]

@@ -1,6 +1,8 @@
 """What the HTTP providers share: the client, one call, and how accidents become the errors of the port."""
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
@@ -13,6 +15,7 @@ from pyreqwest.http import Url
 from pyreqwest.request import ConsumedRequest
 from pyreqwest.response import Response
 
+from dispatch.adapters.providers.words import fit_for_the_ledger
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable
 
 TIMEOUT_S = 10.0  # acceptance S.03
@@ -28,9 +31,11 @@ Answer = TypeVar("Answer")
 
 
 class _Problem(msgspec.Struct):
-    """What a provider says beside a 4xx."""
+    """What a provider says beside an error: its `detail` is that of RFC 9457."""
 
-    code: str
+    code: str = ""
+    message: str = ""
+    detail: str = ""
 
 
 class _ErrorInside(msgspec.Struct):
@@ -76,8 +81,14 @@ def bearer(api_key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
 
-async def call(request: ConsumedRequest, answers: msgspec.json.Decoder[Answer], secret: str = "") -> Answer:
-    """Send the request, and decode what comes back.
+async def call(
+    request: ConsumedRequest,
+    answers: msgspec.json.Decoder[Answer],
+    *,
+    secret: str = "",
+    about: Iterable[str] = (),
+) -> Answer:
+    """Send the request, and decode what comes back. No word of `about`, nor of the secret, comes back in an error.
 
     Raises:
         ProviderUnavailable: `timeout`, `connection_refused`, `connection_lost`, `rate_limited`, `server_error` or
@@ -100,7 +111,7 @@ async def call(request: ConsumedRequest, answers: msgspec.json.Decoder[Answer], 
             except UNREADABLE:
                 failure = _failure_inside(body)
         else:
-            failure = _failure(response, body, secret)
+            failure = _failure(response, body, secret, about)
     # Raised out here on purpose: the client's errors quote the whole URL, key included, and would travel as context.
     raise failure
 
@@ -117,18 +128,21 @@ def _accident(error: RequestError) -> str:
     return "connection_lost"
 
 
-def _failure(response: Response, body: Bytes, secret: str) -> ProviderUnavailable | ProviderRefused:
-    status = response.status
+def _failure(
+    response: Response, body: Bytes, secret: str, about: Iterable[str]
+) -> ProviderUnavailable | ProviderRefused:
+    status, problem = response.status, _Problem()
+    with suppress(*UNREADABLE):
+        problem = _problem.decode(body)
+    message = fit_for_the_ledger(problem.message or problem.detail, (*about, secret))
     if status in (408, 425, 429) or status >= 500:
         code = {408: "timeout", 429: "rate_limited"}.get(status, "server_error")
         wait_s = retry_after_s(response.get_header("Retry-After"), datetime.now(UTC))
-        return ProviderUnavailable(code, wait_s, no_effect=status in NOTHING_DONE)
+        return ProviderUnavailable(code, wait_s, no_effect=status in NOTHING_DONE, message=message)
     fallback = "bad_credentials" if status == 401 else f"http_{status}"
-    try:
-        code = _problem.decode(body).code
-    except UNREADABLE:
-        return ProviderRefused(fallback)
-    return ProviderRefused(code if CODE.fullmatch(code) and not (secret and secret in code) else fallback)
+    code = problem.code
+    fits = CODE.fullmatch(code) and not (secret and secret in code)
+    return ProviderRefused(code if fits else fallback, message)
 
 
 def _failure_inside(body: Bytes) -> ProviderUnavailable | ProviderRefused:

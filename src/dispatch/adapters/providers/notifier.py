@@ -37,7 +37,7 @@ class HttpNotifier(Notifier):
     async def send(self, message: Message) -> str:
         headers = {**self._headers, "Idempotency-Key": message.idempotency_key, "Content-Type": "application/json"}
         request = self._client.post(self._url).headers(headers).body_bytes(_messages.encode(message)).build()
-        return (await call(request, _accepted)).id
+        return (await call(request, _accepted, about=[message.to, *message.variables.values()])).id
 
     async def lookup(self, idempotency_key: str) -> str | None:
         asked = self._client.get(self._url).query({"idempotency_key": idempotency_key}).headers(self._headers)

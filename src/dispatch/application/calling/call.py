@@ -40,7 +40,7 @@ async def call(
     except ProviderRefused as refusal:
         standings.report(line.name, failed=refusal.of_us, tripped=refusal.of_us, took_s=monotonic() - began)
         if not refusal.of_us:
-            return GiveUp(refusal.code, in_doubt=False)
+            return GiveUp(refusal.code, message=refusal.message)
         if has_next and not in_doubt:
             return Passed(refusal.code)
         return Defer(f"{refusal.code}:{line.name}", REFUSED_WAIT_S)  # The job is not at fault.
@@ -55,11 +55,12 @@ def _after(
 ) -> Outcome | Passed:
     """What follows from an accident. What may have had an effect is never done by another provider as well."""
     if accident.no_effect and not in_doubt:
-        return Passed(accident.code) if has_next else TryAgain(accident.code, accident.retry_after_s)
+        again = TryAgain(accident.code, accident.retry_after_s, message=accident.message)
+        return Passed(accident.code) if has_next else again
     doubtful = stage.acts and (in_doubt or not accident.no_effect)
     if doubtful and line.spec.in_doubt is InDoubt.PERSON:
-        return GiveUp(OUTCOME_UNKNOWN, in_doubt=True)
-    return TryAgain(accident.code, accident.retry_after_s, in_doubt=doubtful)
+        return GiveUp(OUTCOME_UNKNOWN, in_doubt=True, message=accident.message)
+    return TryAgain(accident.code, accident.retry_after_s, in_doubt=doubtful, message=accident.message)
 
 
 async def wait_until(at: float) -> None:

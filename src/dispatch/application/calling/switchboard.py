@@ -14,7 +14,7 @@ from dispatch.application.ports.limits import Limiter, Rate
 from dispatch.application.ports.provider_sheet import ProviderSheet
 
 HORIZON_S = 2.0
-"""What a limit grants later than this is not waited for in hand: the job is put off, and others pass."""
+"""A limit is reserved so far ahead at most, so that one chunk cannot keep others out for longer."""
 SHORTEST_WAIT_S = 0.5
 NO_CAP = 1 << 60
 
@@ -43,7 +43,12 @@ class NotNow(msgspec.Struct, frozen=True):
 
 
 class Later(msgspec.Struct, frozen=True):
-    """Wait for the probe that goes before it: ask again as soon as that has been answered."""
+    """Keep it in hand and ask again after `wait_s` seconds: its turn comes, or a probe goes before it.
+
+    It is not put off: at a limit all who wait would be put off again and again.
+    """
+
+    wait_s: float = 0.0
 
 
 Answer = Assigned | NotNow | Later | None
@@ -139,8 +144,7 @@ class Switchboard:
     async def _grant(self, line: Line, wanted: Sequence[Wanted], why: list[NotNow]) -> dict[str, Answer]:
         """For as many of these as the cap covers; says into `why` that it does not cover all.
 
-        What a limit would let through only beyond the horizon waits for this very line: the next in order is there for
-        failures, not for speed.
+        What a limit lets through only later waits for this very line: the next in order is for failures, not for speed.
         """
         spec = line.spec
         covered = await self._book(line, len(wanted))
@@ -153,8 +157,7 @@ class Switchboard:
         answers: dict[str, Answer] = {
             job.job_id: Assigned(line, after_s) for job, after_s in zip(wanted, paced.at_s, strict=False)
         }
-        for place, job in enumerate(wanted[len(paced.at_s) : covered]):
-            answers[job.job_id] = NotNow(paced.reason, paced.wait_s + place * paced.interval_s)
+        answers |= {job.job_id: Later(paced.wait_s) for job in wanted[len(paced.at_s) : covered]}
         return answers
 
     async def _book(self, line: Line, calls: int) -> int:
@@ -176,8 +179,7 @@ class Switchboard:
                 continue
             got = await asyncio.to_thread(self.limiter.reserve, key, rate, len(paced.at_s), HORIZON_S)
             if got.granted < len(paced.at_s):
-                paced.reason, paced.interval_s = f"rate_limited:{key}", rate.interval_s
-                paced.wait_s = max(SHORTEST_WAIT_S, got.retry_after_s)
+                paced.wait_s = max(SHORTEST_WAIT_S, got.retry_after_s - HORIZON_S)
             times = (got.first_after_s + place * got.interval_s for place in range(got.granted))
             paced.at_s = [max(before, after) for before, after in zip(paced.at_s, times, strict=False)]
         return paced
@@ -211,9 +213,7 @@ def _alike(wanted: Sequence[Wanted]) -> Iterable[list[Wanted]]:
 
 @dataclass
 class _Paced:
-    """After how many seconds each call may go, and what limits the others."""
+    """After how many seconds each call may go, and when the others may ask again."""
 
     at_s: list[float]
-    reason: str = ""
     wait_s: float = 0.0
-    interval_s: float = 0.0

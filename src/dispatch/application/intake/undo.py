@@ -47,9 +47,9 @@ def fate(job: Job) -> Fate:
         return Fate.CANCELLED
     if job.ended:
         return Fate.ENDED
-    if job.sent:
-        return Fate.SENT
-    return Fate.UNDER_WAY if job.started_attempt else Fate.CANCELLED
+    if job.sent or (job.may_have_acted and job.status is JobStatus.ESCALATED):
+        return Fate.SENT  # Or nobody knows: it is listed with those.
+    return Fate.UNDER_WAY if job.may_have_acted else Fate.CANCELLED
 
 
 def rows_of(batch: Batch) -> range:

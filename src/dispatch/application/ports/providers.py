@@ -13,19 +13,22 @@ class ProviderUnavailable(Exception):
     """An accident that may pass: time-out, refused connection, 408, 425, 429 or 5xx, garbage in the answer.
 
     `no_effect`: it surely did nothing, so that another provider may be asked in its place at once.
+    `message`: what it said, normalised, and without a word of what it was asked about a person.
     """
 
-    def __init__(self, code: str, retry_after_s: float | None = None, *, no_effect: bool = False) -> None:
+    def __init__(
+        self, code: str, retry_after_s: float | None = None, *, no_effect: bool = False, message: str = ""
+    ) -> None:
         super().__init__(code)
-        self.code, self.retry_after_s, self.no_effect = code, retry_after_s, no_effect
+        self.code, self.retry_after_s, self.no_effect, self.message = code, retry_after_s, no_effect, message
 
 
 class ProviderRefused(Exception):
     """The provider said no, and will say so again."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, message: str = "") -> None:
         super().__init__(code)
-        self.code = code
+        self.code, self.message = code, message
 
     @property
     def of_us(self) -> bool:

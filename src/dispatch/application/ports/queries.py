@@ -1,7 +1,7 @@
 """What the doors ask of the read models: rows as they are shown, never personal data."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -102,6 +102,11 @@ class EscalationRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     opened_at: datetime
     priority: str  # NORMAL, HIGH over 24 h, CRITICAL over 48 h (acceptance S.01).
+    provider: str = ""
+    level: int = 1
+    since: datetime  # For so long this level, or whoever has it, has had it.
+    assignee: str = ""
+    snoozed_until: datetime | None = None
 
 
 class StageProgress(msgspec.Struct, frozen=True, kw_only=True):
@@ -200,8 +205,29 @@ class Queries(Protocol):
         """As `batch_ids`, of jobs."""
         ...
 
-    def escalations(self, *, limit: int = 100) -> list[EscalationRow]:
-        """Open ones, oldest first."""
+    def escalations(
+        self,
+        *,
+        limit: int = 100,
+        assignee: str | None = None,
+        level: int | None = None,
+        priority: str | None = None,
+        snoozed: bool | None = None,
+    ) -> list[EscalationRow]:
+        """Open ones, the most urgent first: CRITICAL before HIGH before NORMAL, the oldest of each first.
+
+        An empty `assignee` asks for those that nobody has; `snoozed` for those put off to a later time, or the others.
+        """
+        ...
+
+    def escalation(self, job_id: str) -> EscalationRow | None:
+        """The open one of this job."""
+        ...
+
+    def overdue_escalations(
+        self, now: datetime, answer_within: timedelta, levels: int, *, limit: int = 100
+    ) -> list[EscalationRow]:
+        """Open ones below the last level that nobody answered in time and nobody has put off, the oldest first."""
         ...
 
     def stage_progress(self, batch_id: str) -> list[StageProgress]: ...

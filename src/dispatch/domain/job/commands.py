@@ -23,6 +23,7 @@ class TryAgain(msgspec.Struct, frozen=True):
     error_code: str
     retry_after_s: float | None = None
     in_doubt: bool = False  # The provider may have acted all the same.
+    message: str = ""  # What the provider said, without personal data.
 
 
 class GiveUp(msgspec.Struct, frozen=True):
@@ -30,6 +31,7 @@ class GiveUp(msgspec.Struct, frozen=True):
 
     error_code: str
     in_doubt: bool = False  # The provider may have acted all the same.
+    message: str = ""  # What the provider said, without personal data.
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -108,12 +110,37 @@ class ResumeJob(JobCommand, frozen=True, kw_only=True):
     by: str
 
 
-class SettleDoubt(JobCommand, frozen=True, kw_only=True):
+class EscalationCommand(JobCommand, frozen=True, kw_only=True):
+    """A request about a job that is before people, beside sending it on and ending it."""
+
+
+class SettleDoubt(EscalationCommand, frozen=True, kw_only=True):
     """Say whether the provider had acted, for a job that was given up because nobody knew."""
 
     by: str
     happened: bool
     note: str
+
+
+class AssignEscalation(EscalationCommand, frozen=True, kw_only=True):
+    """Give a job that is before people to one of them; to nobody where `to` is empty."""
+
+    to: str
+    by: str
+
+
+class SnoozeEscalation(EscalationCommand, frozen=True, kw_only=True):
+    """Let nobody be reminded of it before `until`."""
+
+    until: datetime
+    by: str
+    reason: str
+
+
+class RaiseEscalation(EscalationCommand, frozen=True, kw_only=True):
+    """Ask this level, since nobody of those below had it in time."""
+
+    level: int
 
 
 class CancelJob(JobCommand, frozen=True, kw_only=True):
@@ -123,4 +150,6 @@ class CancelJob(JobCommand, frozen=True, kw_only=True):
     reason: str
 
 
-Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | SettleDoubt | CancelJob
+OfPeople = SettleDoubt | AssignEscalation | SnoozeEscalation | RaiseEscalation
+
+Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | OfPeople | CancelJob

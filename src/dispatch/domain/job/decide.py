@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import assert_never
 
 from dispatch.domain.decider import Decider
-from dispatch.domain.errors import DomainError
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
     Block,
@@ -12,89 +11,49 @@ from dispatch.domain.job.commands import (
     Command,
     Defer,
     Done,
+    EscalationCommand,
     GiveUp,
     JobCommand,
     OpenJob,
     PassOver,
     RecordOutcome,
     ResumeJob,
-    SettleDoubt,
     StartStage,
     TryAgain,
 )
+from dispatch.domain.job.completing import complete
+from dispatch.domain.job.escalating import decide_of_people
 from dispatch.domain.job.events import (
-    DoubtSettled,
     Event,
     FailedOver,
     JobBlocked,
     JobCancelled,
-    JobDelivered,
     JobEscalated,
     JobOpened,
     JobResumed,
     RetryScheduled,
-    StageCompleted,
     StageDeferred,
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.refusals import (
+    JobAlreadyEnded,
+    JobAlreadySent,
+    JobNotEscalated,
+    JobUnknown,
+    OutcomeInDoubt,
+    RouteEmpty,
+    RouteRepeatsStage,
+)
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
-
-
-class JobUnknown(DomainError):
-    """No job was opened under this id."""
-
-    code = "job_unknown"
-
-
-class RouteEmpty(DomainError):
-    """A job needs a route of at least one stage."""
-
-    code = "route_empty"
-
-
-class RouteRepeatsStage(DomainError):
-    """A stage stands in a route once: a job that came back to it would go round for ever."""
-
-    code = "route_repeats_stage"
-
-
-class JobNotEscalated(DomainError):
-    """Only an escalated job can be resumed."""
-
-    code = "job_not_escalated"
-
-
-class JobAlreadySent(DomainError):
-    """What was sent cannot be cancelled."""
-
-    code = "job_already_sent"
-
-
-class OutcomeInDoubt(DomainError):
-    """A provider may have acted: whether it did must be said before the job goes on."""
-
-    code = "outcome_in_doubt"
-
-
-class NothingInDoubt(DomainError):
-    """The job was not given up because an outcome was unknown."""
-
-    code = "nothing_in_doubt"
-
-
-class JobAlreadyEnded(DomainError):
-    """A job that has ended stays as it ended."""
-
-    code = "job_already_ended"
 
 
 def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt,
-        NothingInDoubt: the command breaks a rule.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt:
+            the command breaks a rule; so does what `decide_of_people` raises.
     """
     match command:
         case OpenJob():
@@ -107,10 +66,11 @@ def decide(command: Command, job: Job) -> list[Event]:
             return record_outcome(command, job)
         case ResumeJob():
             return resume(command, job)
-        case SettleDoubt():
-            return settle_doubt(command, job)
         case CancelJob():
             return cancel(command, job)
+        case EscalationCommand():
+            _known(command, job)
+            return decide_of_people(command, job)
         case _:
             assert_never(command)
 
@@ -177,11 +137,11 @@ def record_outcome(command: RecordOutcome, job: Job) -> list[Event]:
         return []  # A late or repeated answer: this attempt was settled before.
     match command.outcome:
         case Done() as done:
-            return _completed(command, job, done)
+            return complete(command, job, command.stage, command.attempt, done)
         case TryAgain() as answer:
             return _try_again(command, job, answer)
-        case GiveUp(error_code, in_doubt):
-            return _give_up(command, error_code, transient=False, in_doubt=in_doubt)
+        case GiveUp() as answer:
+            return _give_up(command, answer, transient=False)
         case Defer() as answer:
             return _defer(command, job, answer)
         case Block(rule, reason):
@@ -199,25 +159,6 @@ def resume(command: ResumeJob, job: Job) -> list[Event]:
     if job.escalated_for == OUTCOME_UNKNOWN:
         raise OutcomeInDoubt(command.job_id, job.stage)
     return [JobResumed(job_id=command.job_id, at=command.at, stage=job.stage, by=command.by)]
-
-
-def settle_doubt(command: SettleDoubt, job: Job) -> list[Event]:
-    _known(command, job)
-    if job.status is JobStatus.RUNNING or "settled_by" in job.outputs.get(job.stage, {}):
-        return []  # Said twice, settled once.
-    if job.status is not JobStatus.ESCALATED or job.escalated_for != OUTCOME_UNKNOWN:
-        raise NothingInDoubt(command.job_id, job.status)
-    settled = DoubtSettled(
-        job_id=command.job_id,
-        at=command.at,
-        stage=job.stage,
-        happened=command.happened,
-        by=command.by,
-        note=command.note,
-    )
-    if not command.happened:
-        return [settled]
-    return [settled, *_complete(command, job, job.stage, job.attempt, Done({"settled_by": command.by}))]
 
 
 def cancel(command: CancelJob, job: Job) -> list[Event]:
@@ -239,36 +180,13 @@ def cancel(command: CancelJob, job: Job) -> list[Event]:
     ]
 
 
-def _completed(command: RecordOutcome, job: Job, done: Done) -> list[Event]:
-    return _complete(command, job, command.stage, command.attempt, done)
-
-
-def _complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done) -> list[Event]:
-    here = job.route.index(stage)
-    next_stage = job.route[here + 1] if here + 1 < len(job.route) else ""
-    events: list[Event] = [
-        StageCompleted(
-            job_id=command.job_id,
-            at=command.at,
-            stage=stage,
-            attempt=attempt,
-            next_stage=next_stage,
-            output=done.output,
-            person=done.person,
-        )
-    ]
-    if not next_stage:
-        events.append(JobDelivered(job_id=command.job_id, at=command.at))
-    return events
-
-
 def _try_again(command: RecordOutcome, job: Job, answer: TryAgain) -> list[Event]:
     tried = command.attempt - job.forgiven
     if command.retry.exhausted(tried):
-        return _give_up(command, answer.error_code, transient=True, in_doubt=answer.in_doubt)
+        return _give_up(command, answer, transient=True)
     delay_s = command.retry.delay_s(tried, command.chance, answer.retry_after_s)
     return [
-        _failed(command, answer.error_code, transient=True, in_doubt=answer.in_doubt),
+        _failed(command, answer, transient=True),
         RetryScheduled(
             job_id=command.job_id,
             at=command.at,
@@ -279,10 +197,18 @@ def _try_again(command: RecordOutcome, job: Job, answer: TryAgain) -> list[Event
     ]
 
 
-def _give_up(command: RecordOutcome, error_code: str, *, transient: bool, in_doubt: bool) -> list[Event]:
+def _give_up(command: RecordOutcome, answer: TryAgain | GiveUp, *, transient: bool) -> list[Event]:
     return [
-        _failed(command, error_code, transient=transient, in_doubt=in_doubt),
-        JobEscalated(job_id=command.job_id, at=command.at, stage=command.stage, reason=error_code),
+        _failed(command, answer, transient=transient),
+        JobEscalated(
+            job_id=command.job_id,
+            at=command.at,
+            stage=command.stage,
+            reason=answer.error_code,
+            provider=command.provider,
+            message=answer.message,
+            transient=transient,
+        ),
     ]
 
 
@@ -302,16 +228,17 @@ def _defer(command: RecordOutcome, job: Job, answer: Defer) -> list[Event]:
     ]
 
 
-def _failed(command: RecordOutcome, error_code: str, *, transient: bool, in_doubt: bool) -> StageFailed:
+def _failed(command: RecordOutcome, answer: TryAgain | GiveUp, *, transient: bool) -> StageFailed:
     return StageFailed(
         job_id=command.job_id,
         at=command.at,
         stage=command.stage,
         attempt=command.attempt,
-        error_code=error_code,
+        error_code=answer.error_code,
         transient=transient,
         provider=command.provider,
-        in_doubt=in_doubt,
+        message=answer.message,
+        in_doubt=answer.in_doubt,
     )
 
 

@@ -90,10 +90,13 @@ class RetryScheduled(JobEvent, frozen=True, kw_only=True):
 
 
 class JobEscalated(JobEvent, frozen=True, kw_only=True):
-    """The job is before a person."""
+    """The job is before a person. `provider`, `message`, `transient`: of the failure that brought it there."""
 
     stage: str
     reason: str
+    provider: str = ""
+    message: str = ""
+    transient: bool = False
 
 
 class JobResumed(JobEvent, frozen=True, kw_only=True):
@@ -110,6 +113,27 @@ class DoubtSettled(JobEvent, frozen=True, kw_only=True):
     happened: bool
     by: str
     note: str
+
+
+class EscalationAssigned(JobEvent, frozen=True, kw_only=True):
+    """Somebody has it now; to nobody where `to` is empty."""
+
+    to: str
+    by: str
+
+
+class EscalationSnoozed(JobEvent, frozen=True, kw_only=True):
+    """Nobody is to be reminded of it before `until`."""
+
+    until: datetime
+    by: str
+    reason: str
+
+
+class EscalationRaised(JobEvent, frozen=True, kw_only=True):
+    """Nobody had it in time: the next level is asked. The last one has no deadline."""
+
+    level: int
 
 
 class JobBlocked(JobEvent, frozen=True, kw_only=True):
@@ -143,6 +167,9 @@ Event = (
     | JobEscalated
     | JobResumed
     | DoubtSettled
+    | EscalationAssigned
+    | EscalationSnoozed
+    | EscalationRaised
     | JobBlocked
     | JobDelivered
     | JobCancelled

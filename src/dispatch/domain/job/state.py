@@ -9,6 +9,9 @@ from msgspec.structs import replace
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.events import (
     DoubtSettled,
+    EscalationAssigned,
+    EscalationRaised,
+    EscalationSnoozed,
     Event,
     FailedOver,
     JobBlocked,
@@ -55,6 +58,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     passed_over: tuple[str, ...] = ()  # Providers that could not be used in this attempt.
     in_doubt: bool = False  # An earlier attempt may have had its effect all the same.
     escalated_for: str = ""
+    level: int = 0  # Of the people who are asked; 0 while it is before nobody.
+    assignee: str = ""
+    snoozed_until: datetime | None = None
     route: tuple[str, ...] = ()
     batch_id: str = ""
     row: int = 0
@@ -146,11 +152,24 @@ def evolve(job: Job, event: Event) -> Job:
         case RetryScheduled():
             return replace(job, status=JobStatus.WAITING, due_at=event.due_at)
         case JobEscalated():
-            return replace(job, status=JobStatus.ESCALATED, escalated_for=event.reason)
+            return replace(
+                job,
+                status=JobStatus.ESCALATED,
+                escalated_for=event.reason,
+                level=1,
+                assignee="",
+                snoozed_until=None,
+            )
+        case EscalationAssigned():
+            return replace(job, assignee=event.to)
+        case EscalationSnoozed():
+            return replace(job, snoozed_until=event.until)
+        case EscalationRaised():
+            return replace(job, level=event.level)
         case JobResumed():
-            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts)
+            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts, level=0)
         case DoubtSettled():
-            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts, in_doubt=False)
+            return replace(job, status=JobStatus.RUNNING, forgiven=job.attempts, level=0, in_doubt=False)
         case JobBlocked():
             return replace(job, status=JobStatus.BLOCKED)
         case JobDelivered():

@@ -2,50 +2,32 @@
 
 import rich_click as click
 
-from dispatch.entrypoints.cli.context import Cli
-from dispatch.entrypoints.cli.options import limit_option, shared_options
+from dispatch.entrypoints.cli.lazy import LazyGroup
+
+HERE = "dispatch.entrypoints.cli"
 
 
-@click.group()
+@click.group(
+    cls=LazyGroup,
+    lazy={
+        "list": (f"{HERE}.escalation_list:list_escalations", "Jobs before a person, the most urgent first."),
+        "next": (f"{HERE}.escalation_work:next_one", "The most urgent one that nobody has: what it is, and why."),
+        "assign": (f"{HERE}.escalation_work:assign", "Give one to somebody, or take it yourself."),
+        "snooze": (f"{HERE}.escalation_work:snooze", "Let nobody be reminded of one for a while."),
+        "retry": (f"{HERE}.escalation_work:retry", "Send one on, and show the next."),
+        "cancel": (f"{HERE}.escalation_work:cancel", "End one, and show the next."),
+    },
+)
 def escalation() -> None:
-    """What waits for a person, and since when.
+    """What waits for a person, since when, and who has it.
+
+    A job that nobody answers goes one level up after DISPATCH_ESCALATION_MINUTES: from operations to engineering, and
+    then to leadership. It is HIGH after 24 hours and CRITICAL after 48.
 
     \b
     Examples:
       dispatch escalation list
-      dispatch job show 019aaf6c-1c00-83f2-8c1e-7a4d00000007
+      dispatch escalation next
+      dispatch escalation assign 3f2b8c1e:7 --to eve
+      dispatch escalation retry 3f2b8c1e:7
     """
-
-
-@escalation.command("list")
-@limit_option(100)
-@shared_options
-@click.pass_obj
-def list_escalations(cli: Cli, limit: int) -> None:
-    """Jobs before a person, the oldest first; HIGH after 24 hours, CRITICAL after 48.
-
-    \b
-    Examples:
-      dispatch escalation list
-      dispatch escalation list --json | jq -r 'select(.priority == "CRITICAL") | .job_id'
-    """
-    from dispatch.entrypoints.cli.output import notes, out, print_lines, table
-    from dispatch.entrypoints.cli.words import age, short_ids
-
-    with cli.open_app() as app:
-        rows = app.queries.escalations(limit=limit)
-    if cli.as_json:
-        print_lines(rows)
-        return
-    if not rows:
-        notes().print("Nothing waits for a person.")
-        return
-    short = short_ids([row.batch_id for row in rows])
-    shown = table("priority", "job", "batch", "stage", "reason", "since", right=("since",))
-    styles = {"CRITICAL": "bold red", "HIGH": "yellow"}
-    for row in rows:
-        since = f"{age(row.opened_at)} ago"
-        style = styles.get(row.priority)
-        shown.add_row(row.priority, row.job_id, short[row.batch_id], row.stage, row.reason, since, style=style)
-    out().print(shown)
-    notes().print("Send one on: dispatch job resume JOB; end it: dispatch job cancel JOB --reason TEXT")

@@ -12,6 +12,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http import (
     approvals,
     batches,
+    escalations,
     jobs,
     profiles,
     providers,
@@ -49,6 +50,7 @@ ROUTES: list[Any] = [
     repairs.routes,
     approvals.routes,
     jobs.routes,
+    escalations.routes,
     sources.routes,
     webhook.routes,
     profiles.routes,

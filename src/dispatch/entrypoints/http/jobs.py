@@ -12,12 +12,12 @@ from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 from dispatch.application.explanation import Explanation
 from dispatch.application.job_at import job_row, until
 from dispatch.application.moment import parse_time
-from dispatch.application.ports.queries import EscalationRow, JobRow, JobTotals, StageHealth, ViewPosition
+from dispatch.application.ports.queries import JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
 from dispatch.application.why import why
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.http.paging import LIMIT_MAX, Cursor, Limit, Page, decode_cursor, paged
+from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import Refused, documented
 from dispatch.entrypoints.http.shapes import JobDetail
 
@@ -111,7 +111,7 @@ def explain_job(job_id: FromPath[UUID], app: TheApp) -> Explanation:
 )
 def resume_job(job_id: FromPath[UUID], app: TheApp) -> Response[Ordered]:
     """Send an escalated job on; its stage is tried anew. Asking twice resumes once."""
-    return _ordered(job_id, app.desk.resume(str(job_id), ACTOR))
+    return ordered(job_id, app.desk.resume(str(job_id), ACTOR))
 
 
 @post(
@@ -123,7 +123,7 @@ def resume_job(job_id: FromPath[UUID], app: TheApp) -> Response[Ordered]:
 )
 def settle_job(job_id: FromPath[UUID], app: TheApp, data: JSONBody[Settlement]) -> Response[Ordered]:
     """Say whether the provider had acted, for a job given up as `outcome_unknown`. Asking twice settles once."""
-    return _ordered(job_id, app.desk.settle(str(job_id), ACTOR, data.note, happened=data.happened))
+    return ordered(job_id, app.desk.settle(str(job_id), ACTOR, data.note, happened=data.happened))
 
 
 @post(
@@ -136,16 +136,7 @@ def settle_job(job_id: FromPath[UUID], app: TheApp, data: JSONBody[Settlement]) 
 def cancel_job(job_id: FromPath[UUID], app: TheApp, data: JSONBody[Cancellation | None] = None) -> Response[Ordered]:
     """End a job that was not sent. 409 when it is too late."""
     cancellation = data or Cancellation()
-    return _ordered(job_id, app.desk.cancel(str(job_id), ACTOR, cancellation.reason))
-
-
-@get("/escalations", operation_id="listEscalations", sync_to_thread=True, responses=documented())
-def list_escalations(
-    app: TheApp,
-    limit: Annotated[int, QueryParameter(ge=1, le=LIMIT_MAX, description="At most 100.")] = LIMIT_MAX,
-) -> Page[EscalationRow]:
-    """Jobs that are before a person, oldest first: the first hundred."""
-    return Page(app.queries.escalations(limit=limit))
+    return ordered(job_id, app.desk.cancel(str(job_id), ACTOR, cancellation.reason))
 
 
 @get("/pipeline", operation_id="getPipeline", sync_to_thread=True, responses=documented())
@@ -174,7 +165,8 @@ def _moment(text: str) -> datetime | None:
         raise Refused("request_invalid", str(error), where="at", fix="write it so") from error
 
 
-def _ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
+def ordered(job_id: UUID, events: list[Any]) -> Response[Ordered]:
+    """A command on a job that was carried out, now or before."""
     location = f"/v1/jobs/{job_id}"
     recorded = [type(event).__name__ for event in events]
     return Response(Ordered(str(job_id), location, recorded), headers={"Location": location})
@@ -189,7 +181,6 @@ routes = Router(
         resume_job,
         settle_job,
         cancel_job,
-        list_escalations,
         show_pipeline,
     ],
     tags=["jobs"],

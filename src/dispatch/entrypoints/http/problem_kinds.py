@@ -77,6 +77,7 @@ KINDS: dict[str, Kind] = {
     "job_unknown": Kind(404, "There is no such job"),
     "job_not_yet_opened": Kind(404, "The job was not opened yet at that time"),
     "job_not_escalated": Kind(409, "The job is not escalated"),
+    "snooze_in_the_past": Kind(422, "A job is put off to a later time only"),
     "outcome_in_doubt": Kind(409, "Whether it was done must be said first"),
     "nothing_in_doubt": Kind(409, "Nothing is in doubt about the job"),
     "job_already_sent": Kind(409, "The job was sent already"),

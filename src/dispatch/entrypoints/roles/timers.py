@@ -1,4 +1,4 @@
-"""The timers role: closes batches that have ended, escalates approvals, files addresses, removes old files.
+"""The timers role: closes batches that have ended, escalates what nobody answers, files addresses, removes old files.
 
 Two of them are harmless.
 """
@@ -30,6 +30,8 @@ async def run(context: RoleContext) -> None:
                 pass
             for overdue in await asyncio.to_thread(context.app.escalate_approvals):
                 log.warning("approval.overdue", batch_id=overdue.batch_id, level=overdue.level, why=overdue.reason)
+            for raised in await asyncio.to_thread(context.app.escalate_jobs):
+                log.warning("escalation.overdue", job_id=raised.job_id, level=raised.level, why=raised.reason)
             if monotonic() >= files_at:
                 files_at = monotonic() + FILES_EVERY_S
                 removed = await asyncio.to_thread(context.app.remove_old_files)

@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 async def run(context: RoleContext) -> None:
     """Work until told to stop, then finish the chunks in hand."""
     app, settings = context.app, context.app.settings
-    async with open_run_stage(app) as run_stage:
+    async with open_run_stage(app, context.stop.is_set) as run_stage:
 
         async def carry_out(queue: str, streams: Sequence[str]) -> None:
             await _run_stage(run_stage, queue, streams)

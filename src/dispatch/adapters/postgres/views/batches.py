@@ -27,6 +27,7 @@ from dispatch.domain.batch.events import (
     UndoRequested,
 )
 from dispatch.domain.job.events import (
+    DoubtSettled,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -190,7 +191,7 @@ class BatchesView(View):
                     counts.setdefault(batch_id, Counter())["blocked"] += 1
                 case JobEscalated():
                     counts.setdefault(batch_id, Counter())["escalated"] += 1
-                case JobResumed():
+                case JobResumed() | DoubtSettled():
                     counts.setdefault(batch_id, Counter())["escalated"] -= 1
                 case JobCancelled(was_escalated=was_escalated):
                     counts.setdefault(batch_id, Counter())["cancelled"] += 1

@@ -9,6 +9,9 @@ from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
     DoubtSettled,
+    EscalationAssigned,
+    EscalationRaised,
+    EscalationSnoozed,
     FailedOver,
     JobBlocked,
     JobCancelled,
@@ -111,6 +114,8 @@ class Move:
                 self.status, self.error_code = JobStatus.BLOCKED, reason
             case JobDelivered():
                 self.status = JobStatus.DELIVERED
+            case EscalationAssigned() | EscalationSnoozed() | EscalationRaised():
+                pass  # It stays where it is, before people.
             case JobCancelled(reason=reason):
                 self.status, self.error_code = JobStatus.CANCELLED, reason
             case _:

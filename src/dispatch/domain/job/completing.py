@@ -1,0 +1,25 @@
+"""A stage is done: the job goes on to the next one of its route, or is delivered."""
+
+from dispatch.domain.job.commands import Done, JobCommand
+from dispatch.domain.job.events import Event, JobDelivered, StageCompleted
+from dispatch.domain.job.state import Job
+
+
+def complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done) -> list[Event]:
+    """The events of an attempt that did its work."""
+    here = job.route.index(stage)
+    next_stage = job.route[here + 1] if here + 1 < len(job.route) else ""
+    events: list[Event] = [
+        StageCompleted(
+            job_id=command.job_id,
+            at=command.at,
+            stage=stage,
+            attempt=attempt,
+            next_stage=next_stage,
+            output=done.output,
+            person=done.person,
+        )
+    ]
+    if not next_stage:
+        events.append(JobDelivered(job_id=command.job_id, at=command.at))
+    return events

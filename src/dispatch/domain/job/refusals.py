@@ -1,0 +1,57 @@
+"""What stands in the way of a command on a job."""
+
+from dispatch.domain.errors import DomainError
+
+
+class JobUnknown(DomainError):
+    """No job was opened under this id."""
+
+    code = "job_unknown"
+
+
+class RouteEmpty(DomainError):
+    """A job needs a route of at least one stage."""
+
+    code = "route_empty"
+
+
+class RouteRepeatsStage(DomainError):
+    """A stage stands in a route once: a job that came back to it would go round for ever."""
+
+    code = "route_repeats_stage"
+
+
+class JobAlreadyEnded(DomainError):
+    """A job that has ended stays as it ended."""
+
+    code = "job_already_ended"
+
+
+class JobNotEscalated(DomainError):
+    """Only a job that is before people can be sent on, given to somebody, or put aside."""
+
+    code = "job_not_escalated"
+
+
+class JobAlreadySent(DomainError):
+    """What was sent, or may have been, cannot be cancelled, nor go back to before it was sent."""
+
+    code = "job_already_sent"
+
+
+class OutcomeInDoubt(DomainError):
+    """A provider may have acted: whether it did must be said before the job goes on."""
+
+    code = "outcome_in_doubt"
+
+
+class NothingInDoubt(DomainError):
+    """The job was not given up because an outcome was unknown."""
+
+    code = "nothing_in_doubt"
+
+
+class SnoozeInThePast(DomainError):
+    """A job can be put off to a later time only."""
+
+    code = "snooze_in_the_past"
