@@ -32,7 +32,8 @@ def why(ledger: EventLedger, job_id: str) -> Explanation:
     recorded = ledger.trace(job_id)
     if not recorded or not isinstance(recorded[0].event, JobOpened):
         raise JobUnknown(job_id)
-    batch = ledger.load(recorded[0].event.batch_id).events
+    batch_id = recorded[0].event.batch_id
+    batch = ledger.load(batch_id).events if batch_id else []
     return explain(recorded, batch[0] if batch and isinstance(batch[0], BatchReceived) else None)
 
 

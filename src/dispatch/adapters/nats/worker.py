@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -16,11 +17,14 @@ from dispatch.adapters.nats.streams import (
     ensure_consumer,
     ensure_work_stream,
 )
+from dispatch.adapters.nats.turns import Turns
+from dispatch.application.react import queue_of
+from dispatch.domain.job.priority import JobPriority
 
 log = structlog.get_logger(__name__)
 
 Run = Callable[[str, Sequence[str]], Awaitable[object]]
-"""Runs the work of a queue for these streams. Must be safe to repeat; raises when it must be done again."""
+"""Runs the work of a stage for these streams. Must be safe to repeat; raises when it must be done again."""
 
 STREAMS_PER_RUN = 500
 MESSAGES_PER_FETCH_MAX = 20
@@ -31,8 +35,24 @@ REDELIVER_FIRST_S, REDELIVER_MAX_S = 1.0, 30.0
 _STREAMS = msgspec.json.Decoder(tuple[str, ...])
 
 
+class Queue(NamedTuple):
+    """The work of one priority at a stage, and the turns that it takes with the others of the stage."""
+
+    stage: str
+    priority: JobPriority
+    turns: Turns
+
+    @property
+    def name(self) -> str:
+        return queue_of(self.stage, self.priority)
+
+
 class Worker:
-    """Works at some queues until `stop` is set, then finishes what it has in hand."""
+    """Works at some stages until `stop` is set, then finishes what it has in hand.
+
+    Each priority of a stage is a queue with lanes of its own, so that what is urgent is fetched however much else
+    waits; which of the fetched chunks is run next, `Turns` says.
+    """
 
     def __init__(
         self, client: Client, run: Run, *, ack_wait_s: float, lanes: int = 2, streams_per_run: int = STREAMS_PER_RUN
@@ -43,14 +63,17 @@ class Worker:
         self._appetite: dict[str, int] = {}  # Messages per fetch: many small ones are run as one chunk.
         self.in_flight = 0
 
-    async def work(self, queues: Sequence[str], stop: asyncio.Event) -> None:
-        """Run all lanes of all queues; returns when `stop` is set and every lane has finished its work in hand."""
+    async def work(self, stages: Sequence[str], stop: asyncio.Event) -> None:
+        """Run all lanes of all stages; returns when `stop` is set and every lane has finished its work in hand."""
         async with asyncio.TaskGroup() as lanes:  # A bug in one of them stops all: none works on unseen.
-            for queue in queues:
-                for _ in range(self._lanes):
-                    lanes.create_task(self._lane(queue, stop))
+            for stage in stages:
+                turns = Turns(self._lanes)
+                for priority in JobPriority:
+                    for _ in range(self._lanes):
+                        lanes.create_task(self._lane(Queue(stage, priority, turns), stop))
 
-    async def _lane(self, queue: str, stop: asyncio.Event) -> None:
+    async def _lane(self, at: Queue, stop: asyncio.Event) -> None:
+        queue = at.name
         while not stop.is_set():
             try:
                 await ensure_work_stream(self._js)
@@ -60,15 +83,15 @@ class Worker:
                 )
                 try:
                     while not stop.is_set():
-                        await self._next(subscription, queue, stop)
+                        await self._next(subscription, at, stop)
                 finally:
                     await subscription.unsubscribe()
             except (NatsError, OSError, TimeoutError) as accident:
                 log.warning("worker.interrupted", queue=queue, accident=type(accident).__name__)
                 await _pause(stop, PAUSE_AFTER_ACCIDENT_S)
 
-    async def _next(self, subscription: JetStreamContext.PullSubscription, queue: str, stop: asyncio.Event) -> None:
-        fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(queue, 1), timeout=FETCH_WAIT_S))
+    async def _next(self, subscription: JetStreamContext.PullSubscription, at: Queue, stop: asyncio.Event) -> None:
+        fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(at.name, 1), timeout=FETCH_WAIT_S))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -79,9 +102,10 @@ class Worker:
             messages = fetching.result()
         except TimeoutError:
             return  # Nothing to do at the moment.
-        await self._carry_out(queue, messages)
+        await self._carry_out(at, messages)
 
-    async def _carry_out(self, queue: str, messages: list[Msg]) -> None:
+    async def _carry_out(self, at: Queue, messages: list[Msg]) -> None:
+        queue = at.name
         contents = [(message, await _read(message, queue)) for message in messages]
         messages = [message for message, content in contents if content is not None]
         streams = list(dict.fromkeys(stream for _, content in contents for stream in content or ()))
@@ -92,7 +116,8 @@ class Worker:
         pulse = asyncio.ensure_future(self._keep_alive(messages))
         self.in_flight += len(streams)
         try:
-            await self._run(queue, streams)
+            async with at.turns.take(at.priority):
+                await self._run(at.stage, streams)
         except Exception:
             log.exception("worker.failed", queue=queue, streams=len(streams))
             await asyncio.gather(*(message.nak(delay=_pause_after(message)) for message in messages))

@@ -9,6 +9,7 @@ import msgspec
 from dispatch.application.ports.sources import SourceRow
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.job.state import JobStatus
 
 
@@ -157,6 +158,7 @@ class DueJob(msgspec.Struct, frozen=True):
 
     job_id: str
     stage: str
+    priority: JobPriority = JobPriority.NORMAL
 
 
 class Queries(Protocol):

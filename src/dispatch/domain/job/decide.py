@@ -33,6 +33,10 @@ from dispatch.domain.job.events import (
 )
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
 
+SCHEDULED_LATE_MAX = timedelta(minutes=1)
+"""So far back a scheduled time may be and the job is driven on at once: clocks differ, and requests take their time."""
+SCHEDULED_AHEAD_MAX = timedelta(days=366)
+
 
 class JobUnknown(DomainError):
     """No job was opened under this id."""
@@ -50,6 +54,18 @@ class RouteRepeatsStage(DomainError):
     """A stage stands in a route once: a job that came back to it would go round for ever."""
 
     code = "route_repeats_stage"
+
+
+class ScheduledInThePast(DomainError):
+    """The time for which it is scheduled has gone by: to send it now could be what nobody wants."""
+
+    code = "scheduled_in_the_past"
+
+
+class ScheduledTooFarAhead(DomainError):
+    """The time for which it is scheduled is too far away for its lawful basis to be known."""
+
+    code = "scheduled_too_far_ahead"
 
 
 class JobNotEscalated(DomainError):
@@ -74,8 +90,8 @@ def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded: the command breaks
-            a rule.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, ScheduledInThePast, ScheduledTooFarAhead, JobNotEscalated,
+        JobAlreadySent, JobAlreadyEnded: the command breaks a rule.
     """
     match command:
         case OpenJob():
@@ -99,6 +115,11 @@ def open_job(command: OpenJob, job: Job) -> list[Event]:
         raise RouteEmpty(command.job_id)
     if len(set(command.route)) < len(command.route):
         raise RouteRepeatsStage(command.job_id, *command.route)
+    if command.scheduled_at is not None:
+        if command.scheduled_at < command.at - SCHEDULED_LATE_MAX:
+            raise ScheduledInThePast(command.scheduled_at.isoformat())
+        if command.scheduled_at > command.at + SCHEDULED_AHEAD_MAX:
+            raise ScheduledTooFarAhead(command.scheduled_at.isoformat())
     return [
         JobOpened(
             job_id=command.job_id,
@@ -112,6 +133,9 @@ def open_job(command: OpenJob, job: Job) -> list[Event]:
             person=command.person,
             permission=command.permission,
             details=command.details,
+            channel=command.channel,
+            priority=command.priority,
+            scheduled_at=command.scheduled_at,
         )
     ]
 
@@ -188,6 +212,7 @@ def _completed(command: RecordOutcome, job: Job, done: Done) -> list[Event]:
             next_stage=next_stage,
             output=done.output,
             person=done.person,
+            priority=job.priority,
         )
     ]
     if not next_stage:

@@ -21,6 +21,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.person import Person
 
 
@@ -28,7 +29,7 @@ class JobStatus(StrEnum):
     """Where a job stands. The only list of these names: SQL, documents and screens are tested against it."""
 
     RUNNING = "running"
-    WAITING = "waiting"  # For a retry that is due later.
+    WAITING = "waiting"  # For the time it was scheduled for, or for a retry that is due later.
     ESCALATED = "escalated"
     BLOCKED = "blocked"
     DELIVERED = "delivered"
@@ -61,6 +62,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
     outputs: dict[str, Output] = {}
     sent: bool = False
+    channel: str = ""
+    priority: JobPriority = JobPriority.NORMAL
 
     @property
     def attempt(self) -> int:
@@ -78,7 +81,7 @@ def evolve(job: Job, event: Event) -> Job:
     match event:
         case JobOpened():
             return Job(
-                status=JobStatus.RUNNING,
+                status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
                 stage=event.route[0],
                 route=event.route,
                 batch_id=event.batch_id,
@@ -90,6 +93,9 @@ def evolve(job: Job, event: Event) -> Job:
                 person=event.person,
                 permission=event.permission,
                 details=event.details,
+                due_at=event.scheduled_at if event.is_waiting else None,
+                channel=event.channel,
+                priority=event.priority,
             )
         case StageStarted():
             return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, due_at=None)
