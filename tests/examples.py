@@ -176,9 +176,7 @@ source_checked = source.SourceChecked(
     refused="columns_missing",
 )
 
-opened_in_full = replace(
-    opened, channel="email", priority=JobPriority.HIGH, scheduled_at=NOON - timedelta(seconds=30)
-)
+opened_in_full = replace(opened, channel="email", priority=JobPriority.HIGH, scheduled_at=NOON - timedelta(seconds=30))
 completed_in_full = replace(completed, priority=JobPriority.LOW)
 
 ONE_OF_EACH: tuple[Event, ...] = (

@@ -16,8 +16,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     postcode: str = ""
     notes: str = ""  # Free text of people about people.
     device: str = ""  # The token under which a push service knows their device.
-    subject: str = ""  # Of the message to them, and
-    content: str = ""  # the message itself: what it says is theirs too.
+    subject: str = ""  # Of the message to them.
+    content: str = ""  # The message itself: what it says is personal too.
     encrypted: bytes = b""
 
 

@@ -25,6 +25,7 @@ from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspe
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
+from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
@@ -71,6 +72,8 @@ from dispatch.application.intake.turns import TakeTurns
 from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
+from dispatch.application.notifications.desk import NotificationDesk
+from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
@@ -113,6 +116,7 @@ class App:
     write_correction_file: WriteCorrectionFile
     take_back: TakeBack
     desk: JobDesk
+    notifications: NotificationDesk
     approval_desk: ApprovalDesk
     escalate_approvals: EscalateApprovals
     sources: SourceDesk
@@ -224,8 +228,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet = PostgresIntakeSheet(pool)
-
+    intake_sheet, job_desk = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now)
+    open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
     seal_key = SealKey(key_file, exports.path / ROTATIONS, settings.seal_origin)
@@ -254,7 +258,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         correct=CorrectBatch(ledger, files, utc_now, settings.file_bytes_max),
         write_correction_file=WriteCorrectionFile(ledger, files),
         take_back=TakeBack(ledger, files, utc_now),
-        desk=JobDesk(ledger, utc_now),
+        desk=job_desk,
+        notifications=NotificationDesk(ledger, job_desk, open_notifications, PostgresNotificationQueries(engine)),
         approval_desk=ApprovalDesk(ledger, utc_now),
         escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
         sources=SourceDesk(ledger, places, utc_now),

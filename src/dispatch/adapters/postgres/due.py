@@ -52,7 +52,8 @@ class DueSheet:
             connection.execute(TABLE)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:
-        """What is scheduled, or tried again, and due at these stages; with `stale`, also running jobs that have not moved for a minute.
+        """What is scheduled, or tried again, and due at these stages; with `stale`, also running jobs that have not
+        moved for a minute.
 
         Raises LedgerUnavailable; asking again is safe.
         """

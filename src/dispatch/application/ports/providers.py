@@ -47,6 +47,7 @@ class Channel(StrEnum):
 
     EMAIL = "email"
     SMS = "sms"
+    PUSH = "push"
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

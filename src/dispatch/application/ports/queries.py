@@ -139,7 +139,7 @@ class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """All jobs of all batches by where they stand; the six sum up to every job."""
+    """All jobs of all batches, and all notifications, by where they stand; the six sum up to every job."""
 
     running: int
     waiting: int

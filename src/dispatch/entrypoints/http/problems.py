@@ -61,7 +61,14 @@ def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]
     detail = f"{error.what[:1].upper()}{error.what[1:]}{f' ({error.where})' if error.where else ''}"
     detail = f"{detail}: {error.fix}." if error.fix else f"{detail}."
     return problem(
-        request, error.code, detail, what=error.what, where=error.where, fix=error.fix, headers=error.headers
+        request,
+        error.code,
+        detail,
+        what=error.what,
+        where=error.where,
+        fix=error.fix,
+        errors=error.errors,
+        headers=error.headers,
     )
 
 
