@@ -75,6 +75,13 @@ def _reason(job: Job, recorded: Sequence[Recorded], here: Sequence[Recorded], de
             return _escalated(job, here, escalated)
         case RetryScheduled() as retry:
             return _waiting(job, here, retry)
+        case JobOpened(is_waiting=True, scheduled_at=scheduled_at):
+            return Reason(
+                why=f"it is scheduled for {scheduled_at.isoformat() if scheduled_at else 'later'}",
+                next="nothing: it begins by itself at its time",
+                rule="nothing is done before the time that was asked for",
+                actions=_cancel(job),
+            )
         case JobDelivered():
             return _delivered(job, recorded)
         case JobCancelled() as cancelled:

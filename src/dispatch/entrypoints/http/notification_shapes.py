@@ -1,61 +1,16 @@
-"""Notifications in the API's documents: what a body may hold, and how a batch of them is answered."""
+"""What the body of a notification may hold, for the OpenAPI document; the handlers read it field by field."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
 
-import msgspec
 from litestar.openapi.spec import OpenAPIFormat, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 
+from dispatch.application.notifications.batches import ITEMS_MAX
 from dispatch.application.notifications.requests import KEY_MAX, NAME_MAX, REFERENCE_MAX
 from dispatch.application.ports.providers import Channel
 from dispatch.domain.consent import Basis
 from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.notification import CONTENT_MAX, SUBJECT_MAX, Purpose
-from dispatch.entrypoints.http.problem import FieldProblem
-
-ITEMS_MAX = 1_000
-"""Acceptance S.05."""
-
-
-class ItemOutcome(StrEnum):
-    """What became of an item: taken, known since before, or not taken."""
-
-    ACCEPTED = "accepted"
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
-
-
-class ItemReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer to one item; `code` and `errors` say why it was refused."""
-
-    index: int
-    outcome: ItemOutcome
-    notification_id: str = ""
-    location: str = ""
-    code: str = ""
-    errors: list[FieldProblem] = []
-
-
-class BatchReport(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answers to all items of a call, in their order."""
-
-    accepted: int
-    duplicates: int
-    refused: int
-    items: list[ItemReport]
-
-    @classmethod
-    def of(cls, items: Sequence[ItemReport]) -> Self:
-        """With the counts of these items."""
-        outcomes = [item.outcome for item in items]
-        return cls(
-            accepted=outcomes.count(ItemOutcome.ACCEPTED),
-            duplicates=outcomes.count(ItemOutcome.DUPLICATE),
-            refused=outcomes.count(ItemOutcome.REFUSED),
-            items=list(items),
-        )
 
 
 def _text(description: str, length_max: int | None = None) -> Schema:

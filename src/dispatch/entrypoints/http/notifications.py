@@ -1,6 +1,7 @@
 """Notifications over HTTP: single messages that are sent as they come, or at their time."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -10,23 +11,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter, SkipValidation
 
 from dispatch.application.moment import parse_time
+from dispatch.application.notifications.batches import INVALID, ITEMS_MAX, BatchReport, take_batch
 from dispatch.application.notifications.desk import NotificationDetail, just_opened
-from dispatch.application.notifications.opening import Answer, Taken
-from dispatch.application.notifications.requests import KEY_MAX, Fault, Faulty, NotificationRequest, read_notification
+from dispatch.application.notifications.requests import KEY_MAX, Fault, Faulty, read_notification
 from dispatch.application.ports.notifications import NotificationRow, Place
 from dispatch.application.ports.providers import Channel
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.gathering import Gathering
-from dispatch.entrypoints.http.notification_shapes import (
-    ITEMS_MAX,
-    BatchOperation,
-    BatchReport,
-    ItemOutcome,
-    ItemReport,
-    NotifyOperation,
-)
+from dispatch.entrypoints.http.notification_shapes import BatchOperation, NotifyOperation
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
 from dispatch.entrypoints.http.problem import FieldProblem, Refused, documented
 
@@ -68,7 +62,7 @@ async def send(
         asked = read_notification(await _json(request), idempotency_key=_unquoted(idempotency_key))
     except Faulty as faulty:
         what, fix = "the notification cannot be taken", "mend the fields in `errors`"
-        raise Refused("notification_invalid", what, fix=fix, errors=_problems(faulty.faults)) from None
+        raise Refused(INVALID, what, fix=fix, errors=_problems(faulty.faults)) from None
     answer = await gathering.open(asked)
     if isinstance(answer, DomainError):
         raise answer
@@ -96,14 +90,9 @@ async def send_batch(request: Request[Any, Any, Any], app: TheApp, idempotency_k
     items = body.get("items") if isinstance(body, dict) else None
     if not isinstance(items, list) or not 1 <= len(items) <= ITEMS_MAX:
         what = f"a batch is an object with 1 to {ITEMS_MAX:,} `items`"
-        raise Refused("notification_invalid", what, where="#/items", fix="send more than that in several calls")
-    read = await asyncio.to_thread(_read_all, items, key)
-    asked = [one for one in read if isinstance(one, NotificationRequest)]
-    answers = iter(await asyncio.to_thread(app.notifications.open, asked, ACTOR))
-    reports = [
-        _report(index, next(answers) if isinstance(one, NotificationRequest) else one) for index, one in enumerate(read)
-    ]
-    return Response(BatchReport.of(reports))
+        raise Refused(INVALID, what, where="#/items", fix="send more than that in several calls")
+    open_all = partial(app.notifications.open, by=ACTOR)
+    return Response(await asyncio.to_thread(take_batch, open_all, items, key))
 
 
 @get("/notifications", operation_id="listNotifications", sync_to_thread=True, responses=documented())
@@ -166,30 +155,6 @@ async def _json(request: Request[Any, Any, Any]) -> Any:  # noqa: ANN401 - whate
         raise Refused(
             "request_invalid", f"the body is not JSON: {error}", where="request body", fix="send an object in UTF-8"
         ) from None
-
-
-def _read_all(items: list[Any], key: str) -> list[NotificationRequest | list[Fault]]:
-    read: list[NotificationRequest | list[Fault]] = []
-    for index, item in enumerate(items):
-        try:
-            read.append(read_notification(item, f"#/items/{index}", f"{key}/{index}" if key else ""))
-        except Faulty as faulty:
-            read.append(faulty.faults)
-    return read
-
-
-def _report(index: int, answer: Answer | list[Fault]) -> ItemReport:
-    match answer:
-        case Taken():
-            outcome = ItemOutcome.ACCEPTED if answer.is_new else ItemOutcome.DUPLICATE
-            taken = answer.notification_id
-            return ItemReport(index=index, outcome=outcome, notification_id=taken, location=_location(taken))
-        case DomainError():
-            fault = FieldProblem(f"#/items/{index}", str(answer))
-            return ItemReport(index=index, outcome=ItemOutcome.REFUSED, code=answer.code, errors=[fault])
-        case faults:
-            errors = _problems(faults)
-            return ItemReport(index=index, outcome=ItemOutcome.REFUSED, code="notification_invalid", errors=errors)
 
 
 def _problems(faults: list[Fault]) -> list[FieldProblem]:
