@@ -10,8 +10,6 @@ from dispatch.domain.job.priority import JobPriority
 
 HIGH, NORMAL, LOW = JobPriority
 
-pytestmark = pytest.mark.acceptance("S.04", part="work of every priority has its share, and none starves")
-
 
 async def settle():
     for _ in range(20):

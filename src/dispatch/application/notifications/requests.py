@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from dispatch.application.intake.fields import ValueRefused, read_email, read_phone
+from dispatch.application.erase import AddressInvalid, read_address
+from dispatch.application.ports.privacy import AddressKind
 from dispatch.application.ports.providers import Channel
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.job.priority import JobPriority
@@ -108,16 +109,13 @@ def _addressed(fields: "_Fields", channel: Channel | None) -> Person:
     try:
         match channel:
             case Channel.SMS:
-                return Person(phone=read_phone(text))
+                return Person(phone=read_address(AddressKind.PHONE, text).value)
             case Channel.EMAIL:
-                return Person(email=read_email(text))
+                return Person(email=read_address(AddressKind.EMAIL, text).value)
             case Channel.PUSH:
-                if not text.isascii() or any(character.isspace() for character in text):
-                    fields.fault("to", "a device's token is ASCII without spaces")
-                return Person(device=text)
-    except ValueRefused:
-        wanted = "a UK phone number like +447700900123" if channel is Channel.SMS else "an e-mail address"
-        fields.fault("to", f"must be {wanted}")
+                return Person(device=read_address(AddressKind.DEVICE, text).value)
+    except AddressInvalid as invalid:
+        fields.fault("to", str(invalid.args[0]))
         return Person()
 
 
@@ -211,7 +209,9 @@ class _Fields:
 
     def inner(self, name: str) -> "_Fields | None":
         value = self._raw.get(name)
-        return None if value is None else _Fields(value, f"{self._pointer}/{name}", self.faults)
+        if value is not None and not isinstance(value, dict):
+            self.fault(name, "must be an object")
+        return _Fields(value, f"{self._pointer}/{name}", self.faults) if isinstance(value, dict) else None
 
     def _read(self, name: str, read: Callable[[str], T], wanted: str) -> T | None:
         value = self._raw.get(name)
