@@ -34,7 +34,7 @@ def send(cli: Cli, file: BinaryIO, key: str) -> None:
       jq -n '{channel: "sms", to: "07700 900123", content: "We are on our way.", kind: "service",
               permission: {basis: "contract"}}' | dispatch notify send -
     """
-    items = _items(file.read(), file.name)
+    items = _items(file.read(), getattr(file, "name", "standard input"))
     with cli.open_app() as app:
         report = take_batch(partial(app.notifications.open, by=who()), items, key)
     if cli.as_json:
