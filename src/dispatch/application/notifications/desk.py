@@ -31,6 +31,13 @@ class NotificationDetail(NotificationRow, frozen=True, kw_only=True, rename="cam
 
     timeline: list[NotificationStep]
 
+    @property
+    def is_settled(self) -> bool:
+        """Does nothing more come by itself, or only at the time for which it is scheduled?"""
+        if self.status is JobStatus.WAITING:
+            return self.due_at == self.scheduled_at
+        return self.status is not JobStatus.RUNNING
+
 
 @dataclass(frozen=True)
 class NotificationDesk:
