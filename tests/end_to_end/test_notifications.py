@@ -33,15 +33,15 @@ def delivered(client: httpx.Client) -> int:
 @pytest.mark.acceptance("S.05", part="each item of a batch arrives once, whatever its priority, also through kills")
 def test_each_arrives_once_whatever_its_priority_also_when_processes_are_killed(tmp_path: Path):
     with (
-        up(tmp_path / "data", scenario="flaky", work_ack_wait_s="3") as running,
-        httpx.Client(base_url=running.note["url"], timeout=30, trust_env=False) as client,
+        up(tmp_path / "data", "--scenario", "flaky", work_ack_wait_s="3") as running,
+        httpx.Client(base_url=running.note["api_url"], timeout=30, trust_env=False) as client,
     ):
         items = [item(number) for number in range(300)]
         for _ in range(2):  # The answer to the first call was lost, say.
             sent = client.post("/v1/notifications/batch", json={"items": items}, headers={"Idempotency-Key": "all"})
             assert sent.status_code == 202, sent.text
         assert sent.json()["duplicates"] == len(items)
-        running.kill("worker")
+        running.kill("worker-1")
         eventually(lambda: delivered(client), lambda found: found > len(items) // 10)
         running.kill("relay")
         eventually(lambda: delivered(client), lambda found: found == len(items), within_s=120)
@@ -53,7 +53,7 @@ def test_each_arrives_once_whatever_its_priority_also_when_processes_are_killed(
 def test_what_is_scheduled_is_sent_at_its_time_and_the_cancelled_one_never(tmp_path: Path):
     with (
         up(tmp_path / "data") as running,
-        httpx.Client(base_url=running.note["url"], timeout=30, trust_env=False) as client,
+        httpx.Client(base_url=running.note["api_url"], timeout=30, trust_env=False) as client,
     ):
         at = datetime.now(UTC) + timedelta(seconds=6)
         due, cancelled = (
@@ -71,4 +71,4 @@ def test_what_is_scheduled_is_sent_at_its_time_and_the_cancelled_one_never(tmp_p
         found = eventually(shown, lambda one: one["status"] == "delivered")
         sent = next(step for step in found["timeline"] if step["name"] == "StageStarted")
         assert timedelta(seconds=-1) <= datetime.fromisoformat(sent["at"]) - at < timedelta(seconds=10)
-        assert stats(running.note["simulator_url"])["effects"] == 1
+        assert stats(running.note["simulator_url"])["effects"] == 1, "the cancelled one was not sent"

@@ -69,7 +69,7 @@ class Worker:
             for stage in stages:
                 turns = Turns(self._lanes)
                 for priority in JobPriority:
-                    for _ in range(self._lanes):
+                    for _ in range(1 if priority is JobPriority.LOW else self._lanes):
                         lanes.create_task(self._lane(Queue(stage, priority, turns), stop))
 
     async def _lane(self, at: Queue, stop: asyncio.Event) -> None:
