@@ -13,6 +13,7 @@ from dispatch.application.notifications.desk import NotificationDesk, Notificati
 from dispatch.application.notifications.opening import IdempotencyKeyReused, OpenNotifications, Taken
 from dispatch.application.notifications.requests import NotificationRequest
 from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.privacy import PersonUnreadable
 from dispatch.application.ports.providers import Channel
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.identity import notification_id
@@ -109,6 +110,20 @@ def test_of_an_erased_person_nobody_knows_whether_it_was_the_same(world):
     world.persons.erased.add(first.notification_id)
     assert not world.one(replace(SMS, person=Person(phone="+447700900999"))).is_new
     assert isinstance(world.one(replace(SMS, reference="other")), IdempotencyKeyReused)
+
+
+def test_one_who_cannot_be_read_holds_up_nobody_else(world):
+    others = [replace(SMS, idempotency_key=f"order-{n}") for n in range(3)]
+    unreadable, *_ = [world.one(request).notification_id for request in others]
+    read = world.persons.read
+
+    def damaged(persons):
+        if unreadable in persons:
+            raise PersonUnreadable("its key is gone")
+        return read(persons)
+
+    world.persons.read = damaged
+    assert [answer.is_new for answer in world.take(others, "ann")] == [False] * 3
 
 
 def test_without_a_key_each_is_a_new_one(world):

@@ -8,6 +8,7 @@ import pytest
 from http_door import CANARIES, CANARY_EMAIL, CANARY_NAME, CANARY_PHONE, assert_problem
 
 from dispatch.application.ports.ledger import Append, Cause
+from dispatch.application.ports.privacy import KeyMissing
 from dispatch.application.ports.providers import Channel
 from dispatch.domain.job.commands import StartStage
 from dispatch.domain.job.decide import decider
@@ -189,3 +190,14 @@ async def test_a_refusal_costs_those_that_arrived_with_it_nothing(door):
     late = {"scheduledAt": "2020-01-01T00:00:00Z"}
     answers = await asyncio.gather(*(send(door, **(late if n % 2 else {})) for n in range(10)))
     assert [answer.status_code for answer in answers] == [202, 422] * 5
+
+
+async def test_without_the_master_key_it_is_said_and_nothing_is_recorded(door, monkeypatch):
+    def missing(*_):
+        raise KeyMissing("the master key is not here")
+
+    head = door.app.ledger.head()
+    monkeypatch.setattr(door.app.ledger._vault, "encrypt", missing)
+    problem = assert_problem(await send(door), 503, "not_ready")
+    assert "bring it back" in problem["fix"]
+    assert door.app.ledger.head() == head

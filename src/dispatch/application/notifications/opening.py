@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from dispatch.application.notifications.requests import NotificationRequest
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
-from dispatch.application.ports.privacy import PersonVault
+from dispatch.application.ports.privacy import PersonUnreadable, PersonVault
 from dispatch.application.routes import notification
 from dispatch.domain.errors import DomainError
 from dispatch.domain.identity import CHANCE_BYTES, command_id, new_notification_id, notification_id
@@ -120,14 +120,23 @@ class OpenNotifications:
         opened = {
             job_id: cast("JobOpened", history.events[0]) for job_id, history in histories.items() if history.events
         }
-        persons = self.persons.read({job_id: event.person for job_id, event in opened.items()})
+        persons = self._read({job_id: event.person for job_id, event in opened.items()})
         return {job_id: replace(event, person=persons[job_id] or Person()) for job_id, event in opened.items()}
+
+    def _read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:
+        """None for one who cannot be read any more: that is no fault of the others, nor of who asks again."""
+        try:
+            return self.persons.read(persons)
+        except PersonUnreadable:
+            if len(persons) == 1:
+                return dict.fromkeys(persons)
+            return {job_id: self._read({job_id: person})[job_id] for job_id, person in persons.items()}
 
 
 def _compared(command: OpenJob, found: Mapping[str, JobOpened]) -> Answer:
     """The notification that the key stands for, where it is the one that is asked for again."""
     opened = found[command.job_id]
-    person = command.person if opened.person == Person() else opened.person  # Erased: nobody knows any more.
+    person = command.person if opened.person == Person() else opened.person  # Gone: nobody knows any more.
     # Its time may have gone by since: whether it was allowed then is not asked again.
     asked = _opened(replace(command, at=opened.at, scheduled_at=None))
     if replace(asked, scheduled_at=command.scheduled_at) != replace(opened, person=person):

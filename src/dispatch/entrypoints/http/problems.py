@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap
 from dispatch.application.intake.profiles import ProfileUnknown
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+from dispatch.application.ports.privacy import KeyMissing
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.domain.errors import DomainError
 from dispatch.entrypoints.http.dashboard.page import render_problem
@@ -90,6 +91,13 @@ def on_unavailable(request: Request[Any, Any, Any], error: Exception) -> Respons
     return problem(request, "ledger_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
+def on_key_missing(request: Request[Any, Any, Any], _: KeyMissing) -> Response[Any]:
+    log.error("http.key_missing", request_id=request_id(request.scope))
+    detail = "The master key of personal data is not here, so nothing personal can be stored or read."
+    fix = "bring it back from where its copy is kept, then send the same request again"
+    return problem(request, "not_ready", detail, fix=fix, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
 def on_conflict(request: Request[Any, Any, Any], _: VersionConflict) -> Response[Any]:
     detail = "Others changed this again and again while the request was carried out. Nothing was recorded: try again."
     return problem(request, "version_conflict", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
@@ -148,6 +156,7 @@ HANDLERS: ExceptionHandlersMap = {
     LedgerUnavailable: on_unavailable,
     ViewsUnavailable: on_unavailable,
     VersionConflict: on_conflict,
+    KeyMissing: on_key_missing,
     HTTPException: on_http_exception,
     Exception: on_exception,
 }
