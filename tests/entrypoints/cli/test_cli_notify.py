@@ -70,6 +70,17 @@ def test_what_is_refused_is_said_with_its_place_and_the_others_are_taken(system,
     assert "#/items/1/to" in answer.out
 
 
+def test_waiting_for_what_is_scheduled_ends_at_once_and_says_what_was_refused(system, run, write):
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    answer = run("notify", "send", write([GOOD | {"scheduledAt": later}, {}]), "--wait", "--json")
+    assert answer.code == 1
+    refused, waiting = answer.lines()
+    assert (refused["index"], refused["outcome"], waiting["status"]) == (1, "refused", "waiting")
+    single = write(GOOD | {"scheduledAt": later})
+    sent = run("notify", "send", single, "--key", "one", "--wait")
+    assert f"{notification_id('one')}: waiting until" in sent.out, "the key as it was given, as over HTTP"
+
+
 @pytest.mark.parametrize(
     ("content", "code"), [("{", "json_malformed"), ("[]", "notification_invalid"), ([1] * 1001, "notification_invalid")]
 )

@@ -45,9 +45,9 @@ def send(cli: Cli, file: BinaryIO, key: str, wait: bool) -> None:
     items = _items(file.read(), getattr(file, "name", "standard input"), key)
     with cli.open_app() as app:
         report = take_batch(partial(app.notifications.open, by=who()), items, key)
-        if cli.as_json and not wait:
-            print_lines(report.items)
-        elif not cli.as_json:
+        if cli.as_json:  # Of those that are waited for comes how they have come out.
+            print_lines(item for item in report.items if not (wait and item.notification_id))
+        else:
             for item in report.items:
                 _say(item)
         if wait:
