@@ -39,8 +39,7 @@ def send(cli: Cli, file: BinaryIO, key: str, wait: bool) -> None:
     Examples:
       dispatch notify send message.json
       dispatch notify send messages.json --key news-2026-11 --wait
-      jq -n '{channel: "sms", to: "07700 900123", content: "We are on our way.", kind: "service",
-              permission: {basis: "contract"}}' | dispatch notify send -
+      dispatch notify send - < message.json
     """
     items = _items(file.read(), getattr(file, "name", "standard input"), key)
     with cli.open_app() as app:
