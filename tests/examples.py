@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+from msgspec.structs import replace
+
 from dispatch.domain.batch import commands as ask_batch
 from dispatch.domain.batch import events as batch
 from dispatch.domain.batch.desk import Priority
@@ -10,6 +12,7 @@ from dispatch.domain.contact import events as contact
 from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.person import Person
 from dispatch.domain.rows import RowCode, RowError
 from dispatch.domain.source import events as source
@@ -205,6 +208,9 @@ source_checked = source.SourceChecked(
     refused="columns_missing",
 )
 
+opened_in_full = replace(opened, channel="email", priority=JobPriority.HIGH, scheduled_at=NOON - timedelta(seconds=30))
+completed_in_full = replace(completed, priority=JobPriority.LOW)
+
 ONE_OF_EACH: tuple[Event, ...] = (
     source_added,
     source_paused,
@@ -229,10 +235,10 @@ ONE_OF_EACH: tuple[Event, ...] = (
     undo_requested,
     undone,
     reset,
-    opened,
+    opened_in_full,
     started,
     failed_over,
-    completed,
+    completed_in_full,
     failed,
     deferred,
     retry_scheduled,

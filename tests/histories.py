@@ -10,10 +10,11 @@ from dispatch.domain.batch import commands as ask_batch
 from dispatch.domain.batch.decide import decider as batches
 from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.errors import DomainError
-from dispatch.domain.identity import batch_id, job_ids
+from dispatch.domain.identity import batch_id, job_ids, notification_id
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as jobs
 from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
 from examples import ANN, BAD_MONEY, CONSENTED, NOON
@@ -45,6 +46,7 @@ class World:
     def history(self, *, batches: int, steps: int) -> Iterator[None]:
         """So many batches and, between and after them, so many steps of jobs, one per `next`."""
         for number in range(batches):
+            self.notify(number)
             yield from self.bring_batch(number)
             for _ in range(steps // batches):
                 self.step()
@@ -88,6 +90,27 @@ class World:
         yield
         if self._batch(batch).status is BatchStatus.ADMITTING:
             yield from self._admit(batch, received_at, good)
+
+    def notify(self, number: int) -> None:
+        """Two single messages, which belong to no batch; the second one waits for its time."""
+        for scheduled_at in (None, self.now + timedelta(minutes=1)):
+            opened = ask_job.OpenJob(
+                job_id=notification_id(f"{number}, scheduled for {scheduled_at}"),
+                at=self.now,
+                batch_id="",
+                row=0,
+                reference=f"N-{number}",
+                service="notification",
+                price_pence=0,
+                route=ROUTE[1:],
+                person=ANN,
+                permission=CONSENTED,
+                channel=("sms", "push", "email")[number % 3],
+                priority=list(JobPriority)[number % 3],
+                scheduled_at=scheduled_at,
+            )
+            handle(self.ledger, jobs, opened.job_id, opened, self._cause(""))
+            self.job_ids.append(opened.job_id)
 
     def step(self) -> None:
         """Something is asked of some job; what the rules refuse does not happen."""

@@ -1,11 +1,14 @@
 """What follows from an event: which work is due where, and which events bring none."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
 import examples
 from dispatch.application.ports.ledger import Recorded
-from dispatch.application.react import CHUNK_MAX, INTAKE, Work, chunked, queue_after, react
+from dispatch.application.react import CHUNK_MAX, INTAKE, Work, chunked, queue_after, queues_of, react
+from dispatch.domain.job.priority import JobPriority
 from examples import BATCH_ID, JOB_ID, NOON
 
 
@@ -47,6 +50,22 @@ def recorded(*events, stream=JOB_ID):
 )
 def test_the_queue_after_an_event(event, queue):
     assert queue_after(event) == queue
+
+
+@pytest.mark.parametrize(
+    ("priority", "queue"), [(JobPriority.HIGH, ".high"), (JobPriority.NORMAL, ""), (JobPriority.LOW, ".low")]
+)
+def test_each_priority_has_a_queue_of_its_own_at_every_stage(priority, queue):
+    assert queue_after(replace(examples.opened, priority=priority)) == f"verify{queue}"
+    assert queue_after(replace(examples.completed, priority=priority)) == f"dispatch{queue}"
+    assert queue_after(replace(examples.completed, priority=priority, next_stage="")) == ""
+    assert f"verify{queue}" in queues_of("verify")
+
+
+def test_what_is_scheduled_for_later_brings_no_work_yet():
+    later = replace(examples.opened, scheduled_at=NOON + timedelta(seconds=1))
+    assert queue_after(later) == ""
+    assert queue_after(replace(later, scheduled_at=NOON)) == "verify"
 
 
 def test_every_event_has_an_answer():

@@ -69,6 +69,7 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
     """Everything that can be asked of a job where it stands, on a route of two stages."""
     commands: list[ask_job.Command] = [
         open_short_job,
+        replace(open_short_job, scheduled_at=NOON + timedelta(days=1)),
         ask_job.ResumeJob(job_id=JOB_ID, at=NOON, by="ann"),
         ask_job.CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
         ask_job.AssignEscalation(job_id=JOB_ID, at=NOON, to="eve", by="ann"),

@@ -14,6 +14,7 @@ from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.queries import DueJob
+from dispatch.domain.job.priority import JobPriority
 from end_to_end.running import eventually
 from ledgers import cause, new_id, opened_ledger
 
@@ -142,3 +143,17 @@ def test_a_process_that_prepares_while_another_does_waits_for_it(sheet, database
             first.commit()
             prepared.result(timeout=30)
     assert sheet.sweep(STAGES, stale=False) == []
+
+
+@pytest.mark.acceptance("S.05", part="what is scheduled is handed out at its time, and not before")
+def test_what_is_scheduled_is_due_at_its_time_with_its_priority(sheet, given):
+    now = datetime.now(UTC)
+
+    def scheduled(due_in):
+        opened = replace(examples.opened, at=now - 2 * AN_HOUR, scheduled_at=now + due_in, priority=JobPriority.HIGH)
+        return given(opened)
+
+    due = scheduled(-AN_HOUR)
+    scheduled(AN_HOUR)
+    assert sheet.sweep(STAGES, stale=True) == [DueJob(due, "verify", JobPriority.HIGH)]
+    assert sheet.sweep(STAGES, stale=True) == []

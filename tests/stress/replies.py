@@ -5,13 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from time import perf_counter
 
+from dispatch.adapters.upcasting import SHAPES
 from dispatch.application.ports.ledger import LedgerUnavailable
+from dispatch.domain.job.events import StageCompleted
 from ledgers import follow, new_id, opened_ledger
 from proxy import lossy_proxy
 
 VERSIONS = 4  # Commands to each stream.
 READ_AT_ONCE = 5_000
-TOPIC = b"\0\0\0\x0eStageCompleted"  # With its length, as framing.py sends it: one an event.
+NAME = SHAPES.names[StageCompleted].encode()
+TOPIC = len(NAME).to_bytes(4) + NAME  # With its length, as framing.py sends it: one an event.
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.postgres
 
 def recorded_history(ledger, seed=1):
     world = World(ledger, seed)
-    for _ in world.history(batches=3, steps=240):
+    for _ in world.history(batches=3, steps=330):
         pass
     found = [examples.source_added, examples.source_checked, examples.source_paused]
     ledger.append([Append(examples.SOURCE_ID, 0, found, cause())])

@@ -25,6 +25,8 @@ STEPS: Mapping[str, Sequence[Step]] = {
     "StageStarted": (FIELDS_ADDED,),  # provider
     "JobEscalated": (FIELDS_ADDED,),  # provider, message, transient
     "StageFailed": (FIELDS_ADDED,),  # provider, message, in_doubt
+    "JobOpened": (FIELDS_ADDED,),  # channel, priority, scheduled_at
+    "StageCompleted": (FIELDS_ADDED,),  # priority
 }
 """By event, the steps from version 1 on. An event that is not here has had one version."""
 

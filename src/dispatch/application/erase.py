@@ -51,11 +51,21 @@ class Erasure(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_address(kind: AddressKind, text: str) -> Address:
     """The address as it is kept. Raises AddressInvalid."""
+    if kind is AddressKind.DEVICE:
+        return Address(kind, read_device(text))
     try:
         return Address(kind, read_phone(text.strip()) if kind is AddressKind.PHONE else read_email(text.strip()))
     except ValueRefused as refused:
         wanted = "a UK phone number" if kind is AddressKind.PHONE else "an e-mail address"
         raise AddressInvalid(f"write {wanted}") from refused
+
+
+def read_device(text: str) -> str:
+    """The token of a device. Raises AddressInvalid."""
+    token = text.strip()
+    if not token or not token.isascii() or any(character.isspace() for character in token):
+        raise AddressInvalid("write a device's token: ASCII without spaces")
+    return token
 
 
 @dataclass(frozen=True)

@@ -25,18 +25,29 @@ from dispatch.domain.job.events import (
     StageCompleted,
     StageDeferred,
 )
+from dispatch.domain.job.priority import JobPriority
 
 INTAKE = "intake"
-"""The queue of batches that wait to be taken in, corrected or taken back; all other queues are stages of jobs."""
+"""The queue of batches that wait to be taken in, corrected or taken back; all other queues are of stages of jobs."""
 
 CHUNK_MAX = 500
 
 
 class Work(msgspec.Struct, frozen=True):
-    """Up to CHUNK_MAX streams due at one queue (a stage, or intake). A hint: the ledger decides what is done."""
+    """Up to CHUNK_MAX streams due at one queue (of a stage, or intake). A hint: the ledger decides what is done."""
 
     queue: str
     streams: tuple[str, ...]
+
+
+def queue_of(stage: str, priority: JobPriority) -> str:
+    """The queue of the jobs of this priority at a stage: each stage has one for each."""
+    return stage if priority is JobPriority.NORMAL else f"{stage}.{priority.value}"
+
+
+def queues_of(stage: str) -> list[str]:
+    """Every queue of a stage, the most urgent first."""
+    return [queue_of(stage, priority) for priority in JobPriority]
 
 
 def queue_after(event: Event) -> str | None:
@@ -44,12 +55,12 @@ def queue_after(event: Event) -> str | None:
     match event:
         case BatchReceived() | BatchApproved() | BatchReset() | CorrectionReceived() | UndoRequested():
             return INTAKE
-        case JobOpened(route=route):
-            return route[0]
-        case StageCompleted(next_stage=next_stage):
-            return next_stage
+        case JobOpened(route=route, priority=priority):
+            return "" if event.is_waiting else queue_of(route[0], priority)
+        case StageCompleted(next_stage=next_stage, priority=priority):
+            return queue_of(next_stage, priority) if next_stage else ""
         case JobResumed(stage=stage) | DoubtSettled(stage=stage, happened=False):
-            return stage
+            return stage  # Of any priority: a person sends thousands on at once, too.
         case RetryScheduled() | StageDeferred() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled():
             return ""  # Due later by its due time, by a person, or never.
         case _:

@@ -41,7 +41,8 @@ def why(ledger: EventLedger, job_id: str) -> Explanation:
     recorded = ledger.trace(job_id)
     if not recorded or not isinstance(recorded[0].event, JobOpened):
         raise JobUnknown(job_id)
-    batch = ledger.load(recorded[0].event.batch_id).events
+    batch_id = recorded[0].event.batch_id
+    batch = ledger.load(batch_id).events if batch_id else []
     return explain(recorded, batch[0] if batch and isinstance(batch[0], BatchReceived) else None)
 
 
@@ -85,6 +86,13 @@ def _reason(job: Job, recorded: Sequence[Recorded], here: Sequence[Recorded], de
             return _waiting(job, here, retry)
         case StageDeferred() as put_off:
             return _put_off(job, put_off)
+        case JobOpened(is_waiting=True, scheduled_at=scheduled_at):
+            return Reason(
+                why=f"it is scheduled for {scheduled_at.isoformat() if scheduled_at else 'later'}",
+                next="nothing: it begins by itself at its time",
+                rule="nothing is done before the time that was asked for",
+                actions=_cancel(job),
+            )
         case JobDelivered():
             return _delivered(job, recorded)
         case JobCancelled() as cancelled:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 ROWS_MAX = 0xFFFF_FFFF
+CHANCE_BYTES = 10
 
 
 def batch_id(file_hash: str, run: int = 1) -> str:
@@ -18,6 +19,21 @@ def batch_id(file_hash: str, run: int = 1) -> str:
 def source_id(name: str) -> str:
     """The id of the source of this name."""
     return _uuid8(hashlib.sha256(f"source:{name}".encode()).hexdigest())
+
+
+def notification_id(idempotency_key: str) -> str:
+    """The id of the notification that was asked for under this key: the same key is the same notification."""
+    return _uuid8(hashlib.sha256(f"notification:{idempotency_key}".encode()).hexdigest())
+
+
+def new_notification_id(at: datetime, chance: bytes) -> str:
+    """The id of one that has no key: 48 bits of Unix milliseconds, so that ids are neighbours, then 74 bits of chance.
+
+    Raises ValueError: fewer than 10 bytes of chance.
+    """
+    if len(chance) < CHANCE_BYTES:
+        raise ValueError(f"an id needs {CHANCE_BYTES} bytes of chance")
+    return _uuid8(f"{int(at.timestamp() * 1000):012x}{chance[:CHANCE_BYTES].hex()}")
 
 
 def command_id(*parts: object) -> str:

@@ -15,6 +15,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     address: str = ""
     postcode: str = ""
     notes: str = ""  # Free text of people about people.
+    device: str = ""  # The token under which a push service knows their device.
+    subject: str = ""  # Of the message to them.
+    content: str = ""  # The message itself: what it says is personal too.
     encrypted: bytes = b""
 
 

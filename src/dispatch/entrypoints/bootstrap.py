@@ -1,6 +1,5 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -9,29 +8,24 @@ from datetime import timedelta
 from pathlib import Path
 from random import SystemRandom
 
-import psycopg
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
 
-from dispatch.adapters.embedded.errors import EmbeddedServerError
-from dispatch.adapters.embedded.nats import find_program
-from dispatch.adapters.embedded.postgres_cluster import find_installation
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
-from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nats
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
-from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
+from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.limits import PostgresLimiter
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
+from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
-from dispatch.adapters.postgres.rights import Rights as Rights
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.address_runs import AddressRuns
@@ -45,8 +39,6 @@ from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
 from dispatch.adapters.seal.sealer import Sealer, SealRefused
-from dispatch.adapters.smoke.end_to_end import open_end_to_end as open_end_to_end
-from dispatch.adapters.smoke.schema import smoke_schema as run_schema_smoke
 from dispatch.adapters.sources.addresses import Allowed
 from dispatch.adapters.sources.folders import Folders
 from dispatch.adapters.sources.places import RealPlaces
@@ -70,6 +62,8 @@ from dispatch.application.intake.turns import TakeTurns
 from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
+from dispatch.application.notifications.desk import NotificationDesk
+from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.limits import Rate
@@ -77,7 +71,6 @@ from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
-from dispatch.application.smoke import Case
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
@@ -88,13 +81,10 @@ from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, provider_prices
+from dispatch.entrypoints.surroundings import NotRunning
 
 PENCE = 100
 WHOLE_PERCENT = 100
-
-
-class NotRunning(Exception):
-    """There is no database to work with."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +105,7 @@ class App:
     write_correction_file: WriteCorrectionFile
     take_back: TakeBack
     desk: JobDesk
+    notifications: NotificationDesk
     approval_desk: ApprovalDesk
     escalate_approvals: EscalateApprovals
     escalate_jobs: EscalateJobs
@@ -233,7 +224,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet = PostgresIntakeSheet(pool)
+    intake_sheet, job_desk = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now)
+    open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
@@ -264,7 +256,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         correct=CorrectBatch(ledger, files, utc_now, settings.file_bytes_max),
         write_correction_file=WriteCorrectionFile(ledger, files),
         take_back=TakeBack(ledger, files, utc_now),
-        desk=JobDesk(ledger, utc_now),
+        desk=job_desk,
+        notifications=NotificationDesk(ledger, job_desk, open_notifications, PostgresNotificationQueries(engine)),
         approval_desk=ApprovalDesk(ledger, utc_now),
         escalate_approvals=EscalateApprovals(ledger, queries, utc_now),
         escalate_jobs=EscalateJobs(ledger, queries, utc_now, timedelta(minutes=settings.escalation_minutes)),
@@ -302,42 +295,6 @@ def desk_rules(settings: Settings) -> DeskRules:
         answer_within=timedelta(minutes=settings.approval_minutes),
         other_person=settings.approval_other_person,
     )
-
-
-def inspect_postgres(url: str) -> ServerFacts:
-    """What the database server promises. Raises NotRunning when it does not answer."""
-    try:
-        return inspect_server(url)
-    except psycopg.Error as error:
-        raise NotRunning(next(iter(str(error).strip().splitlines()), type(error).__name__)) from error
-
-
-def smoke_schema(settings: Settings) -> list[Case]:
-    """The schema smoke test on the database of the settings. Raises NotRunning without one."""
-    if not settings.database_url:
-        raise NotRunning(
-            f"no system runs on {settings.data}: start one, or name your Postgres in DISPATCH_DATABASE_URL"
-        )
-    return run_schema_smoke(settings.database_url)
-
-
-def check_nats(url: str) -> NatsFacts:
-    """What the NATS server offers. Raises NotRunning when it does not answer."""
-    try:
-        return asyncio.run(inspect_nats(url))
-    except NatsSilent as error:
-        raise NotRunning(str(error)) from error
-
-
-def embedded_programs() -> dict[str, str]:
-    """Where the programs of the embedded servers are; empty for one that is not installed."""
-    found = {"postgres": "", "nats-server": ""}
-    for name, find in (("postgres", find_installation), ("nats-server", find_program)):
-        try:
-            found[name] = str(find())
-        except EmbeddedServerError:
-            continue
-    return found
 
 
 @asynccontextmanager

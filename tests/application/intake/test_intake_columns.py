@@ -14,6 +14,7 @@ from dispatch.application.intake.fields import ValueRefused, reader_of
 from dispatch.application.intake.judge import good_rows, judge
 from dispatch.application.intake.layout import Layout, find_layout, read_layout
 from dispatch.application.intake.profiles import SERVICE_JOB, Column, Kind, Profile, profile_named
+from dispatch.application.intake.profiles.profile import TARGETS
 from dispatch.application.intake.records import Records
 from dispatch.application.intake.row import GoodRow, RowReader, good_row_maker
 from dispatch.application.intake.seen import SeenKeys
@@ -198,5 +199,8 @@ def test_keys_are_seen_at_once_as_one_by_one(lists: list[list[str]]):
 
 def test_chunks_make_whole_persons_and_permissions():
     """Rows are made with each field by name: whoever adds a field adds it to `good_rows_maker` too."""
-    assert set(Person.__struct_fields__) == {"name", "email", "phone", "address", "postcode", "notes", "encrypted"}
+    of_files = {"name", "email", "phone", "address", "postcode", "notes"}
+    of_messages = {"device", "subject", "content"}
+    assert set(Person.__struct_fields__) == of_files | of_messages | {"encrypted"}
+    assert {target.removeprefix("person.") for target in TARGETS if target.startswith("person.")} == of_files
     assert set(Permission.__struct_fields__) == {"basis", "consent_on", "statement", "sale_ref", "objected"}

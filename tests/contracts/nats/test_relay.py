@@ -24,10 +24,12 @@ from dispatch.adapters.nats.streams import (
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.react import CHUNK_MAX, INTAKE
+from dispatch.domain.job.priority import JobPriority
 from ledgers import follow, new_id, opened_ledger, start
 
 pytestmark = [pytest.mark.postgres, pytest.mark.nats]
 STAGES = ["verify", "dispatch"]
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -245,3 +247,28 @@ async def test_settings_of_a_stream_from_before_are_brought_up_to_date(js, monke
     await ensure_work_stream(js)
     config = (await js.stream_info(WORK_STREAM)).config
     assert (config.max_bytes, config.max_age) == (1_000_000, 0)
+
+
+@pytest.mark.acceptance("S.05", part="what is scheduled goes to the workers at its time, by its priority")
+async def test_what_is_scheduled_comes_at_its_time_on_the_queue_of_its_priority(
+    ledger, database_url, client, js, relaying
+):
+    now = datetime.now(UTC)
+    urgent, due, later = new_id(), new_id(), new_id()
+    opened = replace(examples.opened, at=now, priority=JobPriority.HIGH)
+    long_ago = replace(opened, at=now - timedelta(hours=2), scheduled_at=now - timedelta(hours=1))
+    for job, event in ((urgent, opened), (due, long_ago), (later, replace(opened, scheduled_at=now + HOUR))):
+        ledger.append([start(job, events=[replace(event, job_id=job)])])
+    ledger.append([follow(urgent, 1, events=[replace(examples.completed, job_id=urgent, priority=JobPriority.HIGH)])])
+    projector = Projector(database_url, ledger)
+    while projector.step():
+        pass
+    projector.close()
+    relay, follows = relaying(client)
+    async with follows:
+        await until(lambda: relay.through == ledger.head())
+        await until(lambda: asked_for(js, "verify.high"))
+        await until(lambda: asked_for(js, "dispatch.high"))
+    assert await asked_for(js, "verify.high") == {due}
+    assert await asked_for(js, "dispatch.high") == {urgent}
+    assert await asked_for(js, "verify") == set()

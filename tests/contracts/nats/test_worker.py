@@ -16,6 +16,7 @@ from dispatch.adapters.nats.streams import (
     work_subject,
 )
 from dispatch.adapters.nats.worker import Worker
+from dispatch.application.react import queues_of
 
 pytestmark = pytest.mark.nats
 QUEUE = "verify"
@@ -227,3 +228,22 @@ async def test_workers_share_one_consumer_and_its_settings_are_brought_up_to_dat
     config = (await js.consumer_info(WORK_STREAM, consumer_name(QUEUE))).config
     assert (config.ack_wait, config.max_ack_pending, config.max_deliver) == (7, 20, -1)
     assert len(await js.consumers_info(WORK_STREAM)) == 1
+
+
+async def test_what_is_urgent_is_run_before_a_backlog_that_came_first(client, js, runs):
+    runs.gate.clear()
+    await offer(js, QUEUE, "before")
+    async with working(client, runs, streams_per_run=1):
+        await until(lambda: runs.started)
+        for number in range(5):
+            await offer(js, QUEUE, f"normal-{number}")
+            await offer(js, f"{QUEUE}.low", f"low-{number}")
+        await offer(js, f"{QUEUE}.high", "urgent")
+        await until(lambda: (QUEUE, ["urgent"]) in runs.started)
+        assert runs.started == [(QUEUE, ["before"]), (QUEUE, ["urgent"])], "while the first one still runs"
+        runs.gate.set()
+        for queue in queues_of(QUEUE):
+            await until(lambda queue=queue: is_idle(js, queue))
+    order = [streams[0] for _, streams in runs.ended]
+    assert len(order) == len(set(order)) == 12
+    assert order.index("low-0") < order.index("normal-4"), "low priority has its share, too"

@@ -6,8 +6,9 @@ import pytest
 import examples
 from dispatch.adapters.postgres.migrate import NotTheOwner, migrate
 from dispatch.adapters.postgres.views.catalogue import VIEWS
-from dispatch.entrypoints.bootstrap import NotRunning, open_app
+from dispatch.entrypoints.bootstrap import open_app
 from dispatch.entrypoints.settings import Settings
+from dispatch.entrypoints.surroundings import NotRunning
 from histories import World
 from ledgers import new_id, start
 from servers import application_url

@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from dispatch.adapters.upcasting import SHAPES
+from dispatch.domain.job.events import JobOpened
 from dispatch.verifier import dispatch_verify as verifier
 
 pytestmark = pytest.mark.postgres
@@ -247,7 +249,7 @@ def test_events_are_found_by_what_they_are_and_who_caused_them(everything, recor
     assert found("--job", f"{recorded[:8]}:2") == found("--job", last["stream"]) == those(stream=last["stream"])
     assert found("--batch", recorded[:8]) == found("--correlation", recorded) == those(correlation_id=recorded)
     assert len(found("--batch", recorded[:8])) > 6
-    assert found("--name", "JobOpened") == those(name="JobOpened")
+    assert found("--name", "JobOpened") == those(name=SHAPES.names[JobOpened])
     assert found("--actor", "intake") == those(actor="intake")
     command = everything[-2]["causation_id"]
     assert found("--command", command) == those(causation_id=command)

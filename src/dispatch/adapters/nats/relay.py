@@ -28,7 +28,7 @@ from dispatch.adapters.nats.streams import (
 )
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable
-from dispatch.application.react import INTAKE, Work, chunked, react
+from dispatch.application.react import INTAKE, Work, chunked, queue_of, queues_of, react
 
 log = structlog.get_logger(__name__)
 
@@ -124,12 +124,15 @@ class Relay:
         if now - self._stale_at >= STALE_EVERY_S:
             self._stale_at = now
             # A backlog in the stream is not stuck: only where nothing waits and nothing runs, a job was forgotten.
-            stale_too = [stage for stage in self._stages if await is_idle(self._js, stage)]
+            stale_too = [stage for stage in self._stages if await self._is_idle(stage)]
         due = await asyncio.to_thread(self._due.sweep, self._stages, stale=False)
         if stale_too:
             due += await asyncio.to_thread(self._due.sweep, stale_too, stale=True)
-        for work in chunked((job.stage, job.job_id) for job in due):
+        for work in chunked((queue_of(job.stage, job.priority), job.job_id) for job in due):
             await self._publish(work, f"{self._take}.{next(self._numbers)}", self._through)
+
+    async def _is_idle(self, stage: str) -> bool:
+        return all([await is_idle(self._js, queue) for queue in queues_of(stage)])
 
     async def _publish(self, work: Work, message_id: str, through: int) -> None:
         headers = {MESSAGE_ID: message_id, THROUGH: str(through)}
@@ -145,7 +148,7 @@ class Relay:
                     raise
             # Wait here: whoever begins again fills the room with what is in the stream already.
             log.warning("relay.stream_full", through=self._through)
-            await make_room(self._js, [*self._stages, INTAKE])
+            await make_room(self._js, [*(queue for stage in self._stages for queue in queues_of(stage)), INTAKE])
             await _either(self._stop, self._stop, PAUSE_AFTER_ACCIDENT_S)
         self._last_id = message_id
 

@@ -24,13 +24,13 @@ STREAM_FULL = 10077
 
 
 def work_subject(queue: str) -> str:
-    """Where the work of a queue (a stage, or intake) is published."""
+    """Where the work of a queue (of a stage, or intake) is published."""
     return f"dispatch.work.{queue}"
 
 
 def consumer_name(queue: str) -> str:
     """The durable consumer that all workers of a queue share; a fixed name, so none is left behind."""
-    return f"work-{queue}"
+    return f"work-{queue.replace('.', '-')}"
 
 
 async def ensure_work_stream(js: JetStreamContext) -> None:

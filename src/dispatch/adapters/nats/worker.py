@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -16,12 +17,15 @@ from dispatch.adapters.nats.streams import (
     ensure_consumer,
     ensure_work_stream,
 )
+from dispatch.adapters.nats.turns import Turns
 from dispatch.application.given_back import GivenBack
+from dispatch.application.react import queue_of
+from dispatch.domain.job.priority import JobPriority
 
 log = structlog.get_logger(__name__)
 
 Run = Callable[[str, Sequence[str]], Awaitable[object]]
-"""Runs the work of a queue for these streams. Must be safe to repeat; raises when it must be done again."""
+"""Runs the work of a stage for these streams. Must be safe to repeat; raises when it must be done again."""
 
 Closed = Callable[[str], Awaitable[str]]
 """Why nothing of a queue is to be taken up at present; empty when it may be."""
@@ -36,8 +40,24 @@ CLOSED_LOOK_AGAIN_S = 0.5
 _STREAMS = msgspec.json.Decoder(tuple[str, ...])
 
 
+class Queue(NamedTuple):
+    """The work of one priority at a stage, and the turns that it takes with the others of the stage."""
+
+    stage: str
+    priority: JobPriority
+    turns: Turns
+
+    @property
+    def name(self) -> str:
+        return queue_of(self.stage, self.priority)
+
+
 class Worker:
-    """Works at some queues until `stop` is set, then finishes what it has in hand."""
+    """Works at some stages until `stop` is set, then finishes what it has in hand.
+
+    Each priority of a stage is a queue with lanes of its own, so that what is urgent is fetched however much else
+    waits; which of the fetched chunks is run next, `Turns` says.
+    """
 
     def __init__(
         self,
@@ -55,14 +75,17 @@ class Worker:
         self._appetite: dict[str, int] = {}  # Messages per fetch: many small ones are run as one chunk.
         self.in_flight = 0
 
-    async def work(self, queues: Sequence[str], stop: asyncio.Event) -> None:
-        """Run all lanes of all queues; returns when `stop` is set and every lane has finished its work in hand."""
+    async def work(self, stages: Sequence[str], stop: asyncio.Event) -> None:
+        """Run all lanes of all stages; returns when `stop` is set and every lane has finished its work in hand."""
         async with asyncio.TaskGroup() as lanes:  # A bug in one of them stops all: none works on unseen.
-            for queue in queues:
-                for _ in range(self._lanes):
-                    lanes.create_task(self._lane(queue, stop))
+            for stage in stages:
+                turns = Turns(self._lanes)
+                for priority in JobPriority:
+                    for _ in range(1 if priority is JobPriority.LOW else self._lanes):
+                        lanes.create_task(self._lane(Queue(stage, priority, turns), stop))
 
-    async def _lane(self, queue: str, stop: asyncio.Event) -> None:
+    async def _lane(self, at: Queue, stop: asyncio.Event) -> None:
+        queue = at.name
         while not stop.is_set():
             try:
                 await ensure_work_stream(self._js)
@@ -72,31 +95,31 @@ class Worker:
                 )
                 try:
                     while not stop.is_set():
-                        if await self._wait_while_closed(queue, stop):
-                            await self._next(subscription, queue, stop)
+                        if await self._wait_while_closed(at.stage, stop):
+                            await self._next(subscription, at, stop)
                 finally:
                     await subscription.unsubscribe()
             except (NatsError, OSError, TimeoutError) as accident:
                 log.warning("worker.interrupted", queue=queue, accident=type(accident).__name__)
                 await _pause(stop, PAUSE_AFTER_ACCIDENT_S)
 
-    async def _wait_while_closed(self, queue: str, stop: asyncio.Event) -> bool:
+    async def _wait_while_closed(self, stage: str, stop: asyncio.Event) -> bool:
         """Leave the work where it is while its queue is closed; says whether it is open, or False at the stop."""
         said = ""
         while not stop.is_set():
-            why = await self._closed(queue) if self._closed else ""
+            why = await self._closed(stage) if self._closed else ""
             if not why:
                 if said:
-                    log.info("worker.opened", queue=queue)
+                    log.info("worker.opened", queue=stage)
                 return True
             if why != said:
-                log.warning("worker.closed", queue=queue, why=why)
+                log.warning("worker.closed", queue=stage, why=why)
                 said = why
             await _pause(stop, CLOSED_LOOK_AGAIN_S)
         return False
 
-    async def _next(self, subscription: JetStreamContext.PullSubscription, queue: str, stop: asyncio.Event) -> None:
-        fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(queue, 1), timeout=FETCH_WAIT_S))
+    async def _next(self, subscription: JetStreamContext.PullSubscription, at: Queue, stop: asyncio.Event) -> None:
+        fetching = asyncio.ensure_future(subscription.fetch(self._appetite.get(at.name, 1), timeout=FETCH_WAIT_S))
         stopping = asyncio.ensure_future(stop.wait())
         await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -107,9 +130,10 @@ class Worker:
             messages = fetching.result()
         except TimeoutError:
             return  # Nothing to do at the moment.
-        await self._carry_out(queue, messages)
+        await self._carry_out(at, messages)
 
-    async def _carry_out(self, queue: str, messages: list[Msg]) -> None:
+    async def _carry_out(self, at: Queue, messages: list[Msg]) -> None:
+        queue = at.name
         contents = [(message, await _read(message, queue)) for message in messages]
         messages = [message for message, content in contents if content is not None]
         streams = list(dict.fromkeys(stream for _, content in contents for stream in content or ()))
@@ -120,7 +144,8 @@ class Worker:
         pulse = asyncio.ensure_future(self._keep_alive(messages))
         self.in_flight += len(streams)
         try:
-            await self._run(queue, streams)
+            async with at.turns.take(at.priority):
+                await self._run(at.stage, streams)
         except GivenBack:
             await asyncio.gather(*(message.nak() for message in messages))
         except Exception:

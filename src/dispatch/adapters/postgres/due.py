@@ -1,4 +1,4 @@
-"""The sheet of what is due: retries whose time has come, and jobs that should have moved long ago."""
+"""The sheet of what is due: jobs and retries whose time has come, and jobs that should have moved long ago."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,6 +9,7 @@ from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
 from dispatch.application.ports.queries import DueJob
+from dispatch.domain.job.priority import JobPriority
 
 LEASE = timedelta(seconds=30)
 """For so long a job that was driven on is not driven again, unless its retry's due time is a new one."""
@@ -22,7 +23,7 @@ CREATE UNLOGGED TABLE IF NOT EXISTS ops.due_leases (
 """
 SWEEP = """
 WITH due AS (
-    SELECT job_id, stage, due_at FROM ops.jobs
+    SELECT job_id, stage, priority, due_at FROM ops.jobs
     WHERE stage = ANY(%(stages)s) AND due_at <= now() AND (status = 'waiting' OR %(stale)s)
     ORDER BY due_at LIMIT %(limit)s
 ), leased AS (
@@ -32,7 +33,7 @@ WITH due AS (
     WHERE lease.leased_until < now() OR lease.due_at <> excluded.due_at
     RETURNING job_id
 )
-SELECT due.job_id::text, due.stage FROM due JOIN leased USING (job_id) ORDER BY due.due_at
+SELECT due.job_id::text, due.stage, due.priority FROM due JOIN leased USING (job_id) ORDER BY due.due_at
 """
 FORGET = "DELETE FROM ops.due_leases WHERE leased_until < now() - interval '10 minutes'"
 
@@ -51,7 +52,8 @@ class DueSheet:
             connection.execute(TABLE)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:
-        """Retries that are due at these stages; with `stale`, also running jobs that have not moved for a minute.
+        """What is scheduled, or tried again, and due at these stages; with `stale`, also running jobs that have not
+        moved for a minute.
 
         Raises LedgerUnavailable; asking again is safe.
         """
@@ -59,4 +61,4 @@ class DueSheet:
         with transaction(self._pool) as connection:
             rows = connection.execute(SWEEP, asked).fetchall()
             connection.execute(FORGET)
-        return [DueJob(job_id, stage) for job_id, stage in rows]
+        return [DueJob(job_id, stage, JobPriority(priority)) for job_id, stage, priority in rows]

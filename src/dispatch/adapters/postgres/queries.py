@@ -56,12 +56,17 @@ SELECT stage, entered, completed, failed_attempts, retries, escalated, blocked
 FROM ops.stage_progress WHERE batch_id = :batch_id
 """
 JOB_TOTALS = """
-SELECT greatest(0, batches.open - jobs.waiting)::bigint AS running, jobs.waiting, batches.escalated, batches.blocked,
-       batches.delivered, batches.cancelled
+SELECT greatest(0, batches.open + single.open - jobs.waiting)::bigint AS running, jobs.waiting,
+       batches.escalated + single.escalated AS escalated, batches.blocked + single.blocked AS blocked,
+       batches.delivered + single.delivered AS delivered, batches.cancelled + single.cancelled AS cancelled
 FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - escalated), 0)::bigint AS open,
              coalesce(sum(escalated), 0)::bigint AS escalated, coalesce(sum(blocked), 0)::bigint AS blocked,
              coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(cancelled), 0)::bigint AS cancelled
       FROM intake.batches) AS batches,
+     (SELECT coalesce(sum(accepted - delivered - blocked - cancelled - escalated), 0)::bigint AS open,
+             coalesce(sum(escalated), 0)::bigint AS escalated, coalesce(sum(blocked), 0)::bigint AS blocked,
+             coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(cancelled), 0)::bigint AS cancelled
+      FROM ops.notification_counts) AS single,
      (SELECT count(*) AS waiting FROM ops.jobs WHERE due_at IS NOT NULL AND status = 'waiting') AS jobs
 """
 SOURCES = """

@@ -47,7 +47,7 @@ def contact_keys(index_key: bytes) -> Callable[[AddressKind, str], bytes]:
 def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
     """Pairs of contact and subject for every address of these persons: `contact_keys` for a whole import."""
     inner, outer = _begun(index_key)
-    phone, email = _PREFIXES[AddressKind.PHONE], _PREFIXES[AddressKind.EMAIL]
+    phone, email, device = (_PREFIXES[kind] for kind in (AddressKind.PHONE, AddressKind.EMAIL, AddressKind.DEVICE))
     reached: list[bytes] = []
     addresses: list[bytes] = []
     for person, subject in zip(persons, subjects, strict=True):
@@ -57,6 +57,9 @@ def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[
         if person.email:
             reached.append(subject)
             addresses.append(email + person.email.casefold().encode())
+        if person.device:
+            reached.append(subject)
+            addresses.append(device + person.device.casefold().encode())
     digests: list[bytes] = []
     for address in addresses:
         inside, outside = inner.copy(), outer.copy()
@@ -79,5 +82,5 @@ def contact_id(index_key: bytes, address: Address) -> str:
 
 def addresses_of(person: Person) -> list[tuple[AddressKind, str]]:
     """Every address by which this person can be reached."""
-    known = (AddressKind.PHONE, person.phone), (AddressKind.EMAIL, person.email)
+    known = (AddressKind.PHONE, person.phone), (AddressKind.EMAIL, person.email), (AddressKind.DEVICE, person.device)
     return [(kind, value) for kind, value in known if value]

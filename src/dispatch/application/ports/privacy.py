@@ -15,10 +15,11 @@ class AddressKind(StrEnum):
 
     PHONE = "phone"
     EMAIL = "email"
+    DEVICE = "device"
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A phone number in E.164, or a normalised e-mail address."""
+    """A phone number in E.164, a normalised e-mail address, or a device's token as it came."""
 
     kind: AddressKind
     value: str

@@ -9,6 +9,7 @@ import msgspec
 from dispatch.application.ports.sources import SourceRow
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.job.state import JobStatus
 
 
@@ -143,7 +144,7 @@ class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """All jobs of all batches by where they stand; the six sum up to every job."""
+    """All jobs of all batches, and all notifications, by where they stand; the six sum up to every job."""
 
     running: int
     waiting: int
@@ -162,6 +163,7 @@ class DueJob(msgspec.Struct, frozen=True):
 
     job_id: str
     stage: str
+    priority: JobPriority = JobPriority.NORMAL
 
 
 class Queries(Protocol):

@@ -1,6 +1,7 @@
-"""Dispatch: the offer goes to the person, once."""
+"""Dispatch: the offer, or the notification, goes to the person, once."""
 
 from dispatch.application.ports.providers import Channel, Message, Providers, Verdict
+from dispatch.application.routes import notification
 from dispatch.application.stages.stage import ProviderStage, Task
 from dispatch.domain.job.commands import Done, Outcome
 from dispatch.domain.job.state import Job
@@ -11,17 +12,21 @@ TEMPLATE = "service_job_offer.v1"
 
 async def dispatch(task: Task, providers: Providers) -> Outcome:
     """Send under the job's one key: a provider that honours keys sends at most once, however often we ask."""
+    message = notification.message(task) if task.job.channel else _offer(task)
+    message_id = await providers.notifier.send(message)
+    return Done({"message_id": message_id, "channel": message.channel.value})
+
+
+def _offer(task: Task) -> Message:
     job = task.job
     channel = _channel(job)
-    message = Message(
+    return Message(
         idempotency_key=task.idempotency_key,
         channel=channel,
         to=job.person.email if channel is Channel.EMAIL else job.person.phone,
         template=job.details.get("template", TEMPLATE),
         variables=_variables(job),
     )
-    message_id = await providers.notifier.send(message)
-    return Done({"message_id": message_id, "channel": channel.value})
 
 
 def _channel(job: Job) -> Channel:
@@ -32,7 +37,7 @@ def _channel(job: Job) -> Channel:
 
 def channel_of(job: Job) -> str:
     """By which channel the job's message goes."""
-    return _channel(job).value
+    return job.channel or _channel(job).value
 
 
 def _variables(job: Job) -> dict[str, str]:

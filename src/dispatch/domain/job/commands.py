@@ -6,6 +6,7 @@ import msgspec
 
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.events import Output
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
 
@@ -62,7 +63,7 @@ class JobCommand(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenJob(JobCommand, frozen=True, kw_only=True):
-    """Make a job of a good row."""
+    """Make a job of a good row, or of a notification."""
 
     batch_id: str
     row: int
@@ -73,6 +74,9 @@ class OpenJob(JobCommand, frozen=True, kw_only=True):
     person: Person
     permission: Permission
     details: dict[str, str] = {}
+    channel: str = ""
+    priority: JobPriority = JobPriority.NORMAL
+    scheduled_at: datetime | None = None
 
 
 class StartStage(JobCommand, frozen=True, kw_only=True):

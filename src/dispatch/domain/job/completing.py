@@ -18,6 +18,7 @@ def complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done
             next_stage=next_stage,
             output=done.output,
             person=done.person,
+            priority=job.priority,
         )
     ]
     if not next_stage:

@@ -44,16 +44,23 @@ from dispatch.domain.job.refusals import (
     OutcomeInDoubt,
     RouteEmpty,
     RouteRepeatsStage,
+    ScheduledInThePast,
+    ScheduledTooFarAhead,
 )
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
+
+SCHEDULED_LATE_MAX = timedelta(minutes=1)
+"""So far back a scheduled time may be and the job is driven on at once: clocks differ, and requests take their time."""
+SCHEDULED_AHEAD_MAX = timedelta(days=366)
 
 
 def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt:
-            the command breaks a rule; so does what `decide_of_people` raises.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, ScheduledInThePast, ScheduledTooFarAhead, JobNotEscalated,
+        JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt: the command breaks a rule; so does what `decide_of_people`
+        raises.
     """
     match command:
         case OpenJob():
@@ -82,6 +89,11 @@ def open_job(command: OpenJob, job: Job) -> list[Event]:
         raise RouteEmpty(command.job_id)
     if len(set(command.route)) < len(command.route):
         raise RouteRepeatsStage(command.job_id, *command.route)
+    if command.scheduled_at is not None:
+        if command.scheduled_at < command.at - SCHEDULED_LATE_MAX:
+            raise ScheduledInThePast(command.scheduled_at.isoformat())
+        if command.scheduled_at > command.at + SCHEDULED_AHEAD_MAX:
+            raise ScheduledTooFarAhead(command.scheduled_at.isoformat())
     return [
         JobOpened(
             job_id=command.job_id,
@@ -95,6 +107,9 @@ def open_job(command: OpenJob, job: Job) -> list[Event]:
             person=command.person,
             permission=command.permission,
             details=command.details,
+            channel=command.channel,
+            priority=command.priority,
+            scheduled_at=command.scheduled_at,
         )
     ]
 

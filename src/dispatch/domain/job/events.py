@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from dispatch.domain.consent import Permission
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.person import Person
 
 Output = dict[str, str | int | bool | list[str] | None]
@@ -18,8 +19,11 @@ class JobEvent(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     at: datetime
 
 
-class JobOpened(JobEvent, frozen=True, kw_only=True, gc=False):
-    """A good row became a job, with the route as it was that day."""
+class JobOpened(JobEvent, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A good row or a notification became a job, with the route as it was that day.
+
+    A notification belongs to no batch: `batch_id` is empty then, `row` 0, and `channel` says how it travels.
+    """
 
     batch_id: str
     row: int
@@ -30,6 +34,14 @@ class JobOpened(JobEvent, frozen=True, kw_only=True, gc=False):
     person: Person
     permission: Permission
     details: dict[str, str] = {}
+    channel: str = ""
+    priority: JobPriority = JobPriority.NORMAL
+    scheduled_at: datetime | None = None  # Nothing is done before; None, or not after `at`: at once.
+
+    @property
+    def is_waiting(self) -> bool:
+        """Is its time still to come?"""
+        return self.scheduled_at is not None and self.scheduled_at > self.at
 
 
 class StageStarted(JobEvent, frozen=True, kw_only=True):
@@ -50,7 +62,7 @@ class FailedOver(JobEvent, frozen=True, kw_only=True):
     error_code: str
 
 
-class StageCompleted(JobEvent, frozen=True, kw_only=True):
+class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True):
     """A stage did its work; `next_stage` is empty after the last one."""
 
     stage: str
@@ -58,6 +70,7 @@ class StageCompleted(JobEvent, frozen=True, kw_only=True):
     next_stage: str
     output: Output = {}
     person: Person | None = None  # The person as now known, where the stage learned something.
+    priority: JobPriority = JobPriority.NORMAL  # The job's, for whoever carries the work to the next stage.
 
 
 class StageFailed(JobEvent, frozen=True, kw_only=True):

@@ -55,3 +55,15 @@ class SnoozeInThePast(DomainError):
     """A job can be put off to a later time only."""
 
     code = "snooze_in_the_past"
+
+
+class ScheduledInThePast(DomainError):
+    """The time for which it is scheduled has gone by: to send it now could be what nobody wants."""
+
+    code = "scheduled_in_the_past"
+
+
+class ScheduledTooFarAhead(DomainError):
+    """The time for which it is scheduled is too far away for its lawful basis to be known."""
+
+    code = "scheduled_too_far_ahead"

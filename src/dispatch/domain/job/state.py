@@ -27,6 +27,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.person import Person
 
 
@@ -34,7 +35,7 @@ class JobStatus(StrEnum):
     """Where a job stands. The only list of these names: SQL, documents and screens are tested against it."""
 
     RUNNING = "running"
-    WAITING = "waiting"  # For a retry that is due later.
+    WAITING = "waiting"  # For the time it was scheduled for, or for a retry that is due later.
     ESCALATED = "escalated"
     BLOCKED = "blocked"
     DELIVERED = "delivered"
@@ -74,6 +75,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
     outputs: dict[str, Output] = {}
     sent: bool = False
+    channel: str = ""
+    priority: JobPriority = JobPriority.NORMAL
 
     @property
     def attempt(self) -> int:
@@ -96,7 +99,7 @@ def evolve(job: Job, event: Event) -> Job:
     match event:
         case JobOpened():
             return Job(
-                status=JobStatus.RUNNING,
+                status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
                 stage=event.route[0],
                 route=event.route,
                 batch_id=event.batch_id,
@@ -108,6 +111,9 @@ def evolve(job: Job, event: Event) -> Job:
                 person=event.person,
                 permission=event.permission,
                 details=event.details,
+                due_at=event.scheduled_at if event.is_waiting else None,
+                channel=event.channel,
+                priority=event.priority,
             )
         case StageStarted():
             return replace(

@@ -10,12 +10,15 @@ from dispatch.entrypoints.cli.output import facts, notes, out, print_json
 @click.command()
 @click.option("--phone", metavar="NUMBER", help="A UK phone number, in any usual form.")
 @click.option("--email", metavar="ADDRESS", help="An e-mail address.")
+@click.option("--device", metavar="TOKEN", help="The token of a device that messages are pushed to.")
 @click.option("--reason", metavar="TEXT", required=True, help="Why; it is kept in the ledger, so no personal data.")
 @click.option("--dry-run", is_flag=True, help="Say what would be erased, and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask first.")
 @shared_options
 @click.pass_obj
-def erase(cli: Cli, phone: str | None, email: str | None, reason: str, dry_run: bool, yes: bool) -> None:
+def erase(
+    cli: Cli, phone: str | None, email: str | None, device: str | None, reason: str, dry_run: bool, yes: bool
+) -> None:
     """Destroy the keys of what is known of the person behind an address. Nobody can undo it, we cannot either.
 
     Every job that was brought for the address is found, through all batches. Its person can no longer be read in
@@ -28,13 +31,14 @@ def erase(cli: Cli, phone: str | None, email: str | None, reason: str, dry_run: 
       dispatch contact erase --phone "07700 900123" --reason "letter of 27 November" --dry-run
       dispatch contact erase --email jo@example.org --reason "request 4711" --yes --json
     """
-    if (phone is None) == (email is None):
-        raise click.UsageError("give either --phone or --email")
     from dispatch.application.erase import read_address
     from dispatch.application.ports.privacy import AddressKind
 
-    kind, text = (AddressKind.PHONE, phone) if phone is not None else (AddressKind.EMAIL, email)
-    address = read_address(kind, text or "")
+    options = {AddressKind.PHONE: phone, AddressKind.EMAIL: email, AddressKind.DEVICE: device}
+    given = [(kind, text) for kind, text in options.items() if text is not None]
+    if len(given) != 1:
+        raise click.UsageError("give one of --phone, --email and --device")
+    address = read_address(*given[0])
     with cli.open_app() as app:
         erasure = app.erase.preview(address)
         if not dry_run:

@@ -27,6 +27,10 @@ FIXES = {
     "job_not_escalated": "see where it stands with `dispatch job show`; only what waits for a person is sent on",
     "job_already_sent": "the message is out; tell the customer, the ledger cannot take it back",
     "job_already_ended": "see how it ended with `dispatch job show`",
+    "notification_unknown": "list them with `dispatch notify list`",
+    "idempotency_key_reused": "send the first one unchanged, or give this one a key of its own",
+    "scheduled_in_the_past": "give a scheduledAt in the future, or leave it out to send at once",
+    "scheduled_too_far_ahead": "give a scheduledAt within 366 days",
     "contact_unknown": "check the address; rows that were refused are never stored, and erased ones are gone already",
     "address_invalid": "write a UK phone number like 07700 900123, or an address like jo@example.org",
     "reason_missing": "give a --reason without personal data",
@@ -124,7 +128,7 @@ def explain(error: BaseException, cli: "Cli") -> Problem | None:
 
 
 def _not_running(error: BaseException) -> Problem | None:
-    from dispatch.entrypoints.bootstrap import NotRunning
+    from dispatch.entrypoints.surroundings import NotRunning
 
     if not isinstance(error, NotRunning):
         return None

@@ -13,10 +13,10 @@ import msgspec
 from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
-from dispatch.entrypoints.bootstrap import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.words import age
 from dispatch.entrypoints.settings import Settings, SettingsError
+from dispatch.entrypoints.surroundings import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
 
 PYTHON_MIN = (3, 11)
 POSTGRES_MIN = 160000

@@ -46,7 +46,7 @@ def list_jobs(cli: Cli, batch: str | None, status: str | None, stage: str | None
     )
     for row in rows:
         shown.add_row(
-            row.job_id if wide else job_name(short[row.batch_id], row.row),
+            row.job_id if wide or not row.row else job_name(short[row.batch_id], row.row),
             escape(row.reference),
             escape(row.service),
             pounds(row.price_pence),

@@ -73,7 +73,7 @@ def masked(person: Person | None) -> dict[str, str]:
 def _show_job(console: Console, row: JobRow, route: Sequence[str], person: dict[str, str]) -> None:
     known = {
         "job": row.job_id,
-        "short": job_name(row.batch_id[:8], row.row),
+        **({"short": job_name(row.batch_id[:8], row.row)} if row.row else {}),
         "reference": row.reference,
         "service": f"{row.service}, {pounds(row.price_pence)}",
         "status": row.status.value + (f" ({row.error_code})" if row.error_code else ""),

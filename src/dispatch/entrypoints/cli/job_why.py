@@ -37,7 +37,7 @@ def why(cli: Cli, job: str) -> None:
 
 
 def _show(console: Console, said: Explanation) -> None:
-    short = job_name(said.batch_id[:8], said.row)
+    short = job_name(said.batch_id[:8], said.row) if said.row else said.job_id
     known = {
         "job": f"{short}, {said.reference}",
         "status": f"{said.status.value} at {said.stage}" + (f" ({said.code})" if said.code else ""),

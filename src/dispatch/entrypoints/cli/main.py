@@ -18,6 +18,7 @@ COMMANDS = {
     "batch": (f"{HERE}.batch:batch", "Upload files and see what became of them."),
     "source": (f"{HERE}.source:source", "Where rows come from by themselves: folders, files, servers, webhooks."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
+    "notify": (f"{HERE}.notify:notify", "Send single messages, and see what became of them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
     "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),

@@ -29,7 +29,7 @@ def pipeline(cli: Cli) -> None:
       dispatch pipeline
       dispatch pipeline --json | jq 'select(.now.waiting > 100)'
     """
-    from dispatch.entrypoints.bootstrap import NotRunning
+    from dispatch.entrypoints.surroundings import NotRunning
 
     stages = find_stages()
     health: dict[str, StageHealth] | None = None

@@ -41,8 +41,8 @@ def e2e(cli: Cli, url: str | None, timeout_s: int) -> None:
       dispatch smoke e2e --url https://dispatch.example.org --timeout 300
       dispatch smoke e2e --env prod --json
     """
-    from dispatch.entrypoints.bootstrap import open_end_to_end
     from dispatch.entrypoints.settings import SettingsError
+    from dispatch.entrypoints.surroundings import open_end_to_end
 
     try:
         settings = cli.load().settings

@@ -25,7 +25,7 @@ def schema(cli: Cli) -> None:
       dispatch smoke schema --env prod
       dispatch smoke schema --json | jq '.cases[] | select(.passed | not)'
     """
-    from dispatch.entrypoints.bootstrap import smoke_schema
+    from dispatch.entrypoints.surroundings import smoke_schema
 
     if answer(cli, smoke_schema(cli.load().settings)):
         raise Exit(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, MediaType, Router, get
@@ -14,6 +15,7 @@ from dispatch.entrypoints.http import (
     batches,
     escalations,
     jobs,
+    notifications,
     profiles,
     providers,
     repairs,
@@ -25,6 +27,7 @@ from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.dashboard.operations import RecentOperations
 from dispatch.entrypoints.http.envelope import Envelope
+from dispatch.entrypoints.http.gathering import Gathering
 from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
 from dispatch.entrypoints.http.metrics import Metrics, show_metrics
@@ -51,6 +54,7 @@ ROUTES: list[Any] = [
     approvals.routes,
     jobs.routes,
     escalations.routes,
+    notifications.routes,
     sources.routes,
     webhook.routes,
     profiles.routes,
@@ -63,7 +67,7 @@ ROUTES: list[Any] = [
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 
-GIVEN = ("app", "metrics", "health", "feed", "operations", "senders")
+GIVEN = ("app", "metrics", "health", "feed", "operations", "senders", "gathering")
 """What handlers ask for by name."""
 
 
@@ -84,7 +88,8 @@ def create_http(
     feed = LiveFeed(app.queries, draining)
     operations = RecentOperations(app.statistics, app.settings.error_threshold_percent)
     senders = read_senders(app.settings.webhook_senders)
-    values = (app, metrics, Health(app, nats_check, draining), feed, operations, senders)
+    gathering = Gathering(partial(app.notifications.open, by=notifications.ACTOR))
+    values = (app, metrics, Health(app, nats_check, draining), feed, operations, senders, gathering)
     http = build(dict(zip(GIVEN, values, strict=True)))
     http.asgi_handler = Envelope(http.asgi_handler, metrics)
     return http

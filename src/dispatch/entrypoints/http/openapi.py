@@ -28,6 +28,7 @@ def openapi_config() -> OpenAPIConfig:
         tags=[
             Tag(name="batches", description="Files and what became of them"),
             Tag(name="jobs", description="Rows on their way"),
+            Tag(name="notifications", description="Single messages, sent as they come or at their time"),
             Tag(name="statistics", description="All batches together"),
             Tag(name="sources", description="Where rows come from by themselves"),
             Tag(name="health", description="For whoever runs the server"),

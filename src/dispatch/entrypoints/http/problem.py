@@ -37,10 +37,18 @@ class Refused(Exception):
     """A request that a door refuses, by a code of `KINDS`."""
 
     def __init__(
-        self, code: str, what: str, *, where: str = "", fix: str = "", headers: dict[str, str] | None = None
+        self,
+        code: str,
+        what: str,
+        *,
+        where: str = "",
+        fix: str = "",
+        headers: dict[str, str] | None = None,
+        errors: list[FieldProblem] | None = None,
     ) -> None:
         super().__init__(code, what)
         self.code, self.what, self.where, self.fix, self.headers = code, what, where, fix, headers
+        self.errors = errors or []
 
 
 def documented(*statuses: int) -> dict[int, ResponseSpec]:

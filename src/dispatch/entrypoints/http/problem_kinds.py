@@ -82,6 +82,11 @@ KINDS: dict[str, Kind] = {
     "nothing_in_doubt": Kind(409, "Nothing is in doubt about the job"),
     "job_already_sent": Kind(409, "The job was sent already"),
     "job_already_ended": Kind(409, "The job has ended"),
+    "notification_unknown": Kind(404, "There is no such notification"),
+    "notification_invalid": Kind(422, "The notification cannot be taken"),
+    "idempotency_key_reused": Kind(422, "Another notification has this idempotency key"),
+    "scheduled_in_the_past": Kind(422, "The scheduled time has gone by"),
+    "scheduled_too_far_ahead": Kind(422, "The scheduled time is too far ahead"),
     "contact_unknown": Kind(404, "Nothing that can be read is known of this address"),
     "address_invalid": Kind(422, "This is no address"),
     "reason_missing": Kind(422, "A reason is missing"),
@@ -101,6 +106,9 @@ FIXES = {
     "approver_brought_it": "let somebody else approve it, under another `by`",
     "batch_taken_in": "its rows are jobs already: see GET /v1/jobs?batch_id=",
     "outcome_in_doubt": "ask the provider, and say what it says: POST /v1/jobs/{id}/settle",
+    "idempotency_key_reused": "send the first one unchanged, or give this one a key of its own",
+    "scheduled_in_the_past": "give a `scheduledAt` in the future, or leave it out to send at once",
+    "scheduled_too_far_ahead": "give a `scheduledAt` within 366 days",
     "reason_missing": "say why in `reason`, without personal data",
 }
 """What to do about a rule that stands in the way, where the rule alone does not say it."""

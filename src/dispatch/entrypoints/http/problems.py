@@ -11,6 +11,7 @@ from litestar.types import ExceptionHandlersMap
 from dispatch.application.intake.profiles import ProfileUnknown
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.ports.ledger import LedgerUnavailable, VersionConflict
+from dispatch.application.ports.privacy import KeyMissing
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.domain.errors import DomainError
 from dispatch.entrypoints.http.dashboard.page import render_problem
@@ -61,7 +62,14 @@ def on_refused(request: Request[Any, Any, Any], error: Refused) -> Response[Any]
     detail = f"{error.what[:1].upper()}{error.what[1:]}{f' ({error.where})' if error.where else ''}"
     detail = f"{detail}: {error.fix}." if error.fix else f"{detail}."
     return problem(
-        request, error.code, detail, what=error.what, where=error.where, fix=error.fix, headers=error.headers
+        request,
+        error.code,
+        detail,
+        what=error.what,
+        where=error.where,
+        fix=error.fix,
+        errors=error.errors,
+        headers=error.headers,
     )
 
 
@@ -81,6 +89,13 @@ def on_unavailable(request: Request[Any, Any, Any], error: Exception) -> Respons
     log.warning("http.unavailable", request_id=request_id(request.scope), error=type(error).__name__)
     detail = "Postgres does not answer. Nothing is known to be recorded; sending the same request again is safe."
     return problem(request, "ledger_unavailable", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
+
+
+def on_key_missing(request: Request[Any, Any, Any], _: KeyMissing) -> Response[Any]:
+    log.error("http.key_missing", request_id=request_id(request.scope))
+    detail = "The master key of personal data is not here, so nothing personal can be stored or read."
+    fix = "bring it back from where its copy is kept, then send the same request again"
+    return problem(request, "not_ready", detail, fix=fix, headers={"Retry-After": str(RETRY_AFTER_S)})
 
 
 def on_conflict(request: Request[Any, Any, Any], _: VersionConflict) -> Response[Any]:
@@ -141,6 +156,7 @@ HANDLERS: ExceptionHandlersMap = {
     LedgerUnavailable: on_unavailable,
     ViewsUnavailable: on_unavailable,
     VersionConflict: on_conflict,
+    KeyMissing: on_key_missing,
     HTTPException: on_http_exception,
     Exception: on_exception,
 }

@@ -15,12 +15,14 @@ from dispatch.adapters.postgres.views import (
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.jobs import JobsView
+from dispatch.adapters.postgres.views.notifications import NotificationsView
 from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
 from dispatch.adapters.postgres.views.view import Cursor, View
 
 VIEWS: dict[str, type[View]] = {
-    kind.name: kind for kind in (BatchesView, JobsView, EscalationsView, StageProgressView, SourcesView)
+    kind.name: kind
+    for kind in (BatchesView, JobsView, EscalationsView, StageProgressView, SourcesView, NotificationsView)
 }
 
 DERIVED = {

@@ -80,6 +80,8 @@ class EscalationsView(View):
         for record in recorded:
             match record.event:
                 case JobEscalated() as escalated:
+                    if escalated.job_id in pending.ended:
+                        self._write(cursor, pending)  # Or its earlier end would end this one too.
                     pending.escalate(record, escalated)
                 case JobResumed(job_id=job_id, at=at):
                     self._resolve(cursor, pending, job_id, at, "resumed")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from dispatch.adapters.postgres.views.view import Cursor, View
+from dispatch.adapters.postgres.views.view import NO_BATCH, Cursor, View
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
@@ -44,8 +44,9 @@ CREATE TABLE {schema}.jobs (
     error_code text NOT NULL,
     opened_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
-    due_at timestamptz,  -- when it is to be driven on: a retry's time, or a while after it should have moved
-    version bigint NOT NULL
+    due_at timestamptz,  -- when it is to be driven on: its own or a retry's time, or a while after it should have moved
+    version bigint NOT NULL,
+    priority text NOT NULL
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_batch_idx ON {schema}.jobs (batch_id, job_id);
 CREATE INDEX jobs_due_idx ON {schema}.jobs (stage, due_at) WHERE due_at IS NOT NULL;
@@ -53,10 +54,10 @@ CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id) WHERE status I
 """
 
 OPEN = """
-INSERT INTO {schema}.jobs (job_id, batch_id, row_number, reference, service, price_pence, opened_at,
+INSERT INTO {schema}.jobs (job_id, batch_id, row_number, reference, service, price_pence, opened_at, priority,
                            status, stage, attempts, error_code, changed_at, due_at, version)
 SELECT * FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[], %b::bigint[], %b::text[], %b::text[], %b::bigint[],
-                     %b::timestamptz[], %b::text[], %b::text[], %b::int[], %b::text[], %b::timestamptz[],
+                     %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::int[], %b::text[], %b::timestamptz[],
                      %b::timestamptz[], %b::bigint[])
 """
 
@@ -92,6 +93,8 @@ class Move:
             case JobOpened(route=route):
                 self._run(route[0], at)
                 self.attempts, self.error_code = 0, ""
+                if event.is_waiting:
+                    self.status, self.due_at = JobStatus.WAITING, event.scheduled_at
             case (
                 StageStarted(stage=stage)
                 | FailedOver(stage=stage)
@@ -132,7 +135,7 @@ class JobsView(View):
     """`ops.jobs`."""
 
     name = "jobs"
-    version = 1
+    version = 2
     home = "ops"
     tables = ("jobs",)
     create = CREATE
@@ -145,12 +148,13 @@ class JobsView(View):
             if isinstance(event, JobOpened):
                 opened[record.stream] = (
                     event.job_id,
-                    event.batch_id,
+                    event.batch_id or NO_BATCH,
                     event.row,
                     event.reference,
                     event.service,
                     event.price_pence,
                     event.at,
+                    event.priority.value,
                 )
             elif "job_id" not in type(event).__struct_fields__:
                 continue

@@ -11,7 +11,8 @@ WITH passed AS (
     SELECT stage,
            count(*) FILTER (WHERE status = 'running') AS running,
            count(*) FILTER (WHERE status = 'waiting') AS waiting,
-           min(changed_at) AS oldest_at
+           -- What is scheduled grows old from its time on, not from the day it was asked for.
+           min(CASE WHEN status = 'waiting' AND attempts = 0 THEN due_at ELSE changed_at END) AS oldest_at
     FROM ops.jobs WHERE due_at IS NOT NULL GROUP BY stage
 ), escalated AS (
     SELECT stage, count(*) AS escalated, min(opened_at) AS oldest_at

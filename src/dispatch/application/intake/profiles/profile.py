@@ -6,7 +6,6 @@ from enum import StrEnum
 import msgspec
 
 from dispatch.domain.consent import Permission
-from dispatch.domain.person import Person
 
 _SEPARATORS = str.maketrans("", "", " \t\u00a0_-./:?")
 DETAILS = "details"
@@ -15,7 +14,7 @@ OWN = frozenset({"reference", "service", "price_pence"})
 TARGETS = (
     OWN
     | {DETAILS}
-    | {f"person.{field}" for field in Person.__struct_fields__ if field != "encrypted"}
+    | {f"person.{field}" for field in ("name", "email", "phone", "address", "postcode", "notes")}
     | {f"permission.{field}" for field in Permission.__struct_fields__}
 )
 """Where the value of a column can go."""

@@ -1,0 +1,1 @@
+"""Notifications: single messages that callers hand in ready to be sent."""
