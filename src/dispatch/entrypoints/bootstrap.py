@@ -29,6 +29,7 @@ from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.reconciliations import PostgresRuns
 from dispatch.adapters.postgres.rights import Rights as Rights
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
@@ -127,6 +128,7 @@ class App:
     due: DueSheet
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
+    reconciliations: PostgresRuns
     alarms: Alarms
     projector: Projector
     seal_key: SealKey
@@ -155,6 +157,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.intake_sheet.prepare()
+        self.reconciliations.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -224,7 +227,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet = PostgresIntakeSheet(pool)
+    intake_sheet, runs = PostgresIntakeSheet(pool), PostgresRuns(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -268,7 +271,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
-        alarms=Alarms(intake_sheet, queries, utc_now),
+        reconciliations=runs,
+        alarms=Alarms(intake_sheet, queries, utc_now, runs),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
