@@ -52,7 +52,7 @@ async def run(context: RoleContext) -> None:
 
 
 def _compare(app: App, every_s: float) -> None:
-    """A light reconciliation, by one of several timers; its errors are alarms until the next one. Raises as its call."""
+    """A light reconciliation, by one of several timers; its errors are alarms until the next one."""
     run_id = new_run_id()
     if not app.reconciliations.claim(run_id, str(LIGHT), "timers", every_s * 0.9):
         return
