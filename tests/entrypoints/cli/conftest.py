@@ -155,7 +155,7 @@ def bench(system, database_url) -> Bench:
 
 @pytest.fixture
 def delivered(bench, run, jobs_file) -> str:
-    """A batch of five rows, one of them refused and one a duplicate, of which every job was delivered."""
+    """A batch of six rows, one of them a duplicate, of which every job was delivered."""
     batch_id = bench.admitted(jobs_file(good=5, bad=0, repeated=1), run)
     bench.send(batch_id)
     bench.close()

@@ -22,6 +22,8 @@ from dispatch.domain.job.commands import Done, StartStage
 from dispatch.domain.job.decide import decider, idempotency_key
 from dispatch.entrypoints.reconciling import open_reconcile
 
+EVERYTHING = Scope()
+
 
 @dataclass
 class Bench:
@@ -42,7 +44,7 @@ class Bench:
         return replace(wired, look=replace(wired.look, stream=stream))
 
     def look(
-        self, scope: Scope = Scope(), *, repair: bool = False, busy: Sequence[str] = (), ask: Any = None
+        self, scope: Scope = EVERYTHING, *, repair: bool = False, busy: Sequence[str] = (), ask: Any = None
     ) -> Report:
         return self.reconcile(busy=busy)(str(uuid4()), scope, "ann", repair=repair, ask=ask)
 
