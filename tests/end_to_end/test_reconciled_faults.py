@@ -1,6 +1,6 @@
 """JetStream is wiped, goes back to an old copy, workers die at every moment: no job is lost, and an outsider says so.
 
-At the end of each fault three who do not know each other must agree: the provider's own counts, the checker that knows
+Promise R4 under fire. At the end of each fault three who do not know each other must agree: the provider's own counts, the checker that knows
 none of the production rules, and a reconciliation.
 """
 
@@ -93,7 +93,6 @@ def await_agreement(app: App, batch_id: str, simulator_url: str) -> None:
     assert [each for each in report.findings if each.severity is Severity.ERROR] == []
 
 
-@pytest.mark.acceptance("R4", part="JetStream is wiped again and again while everything works")
 @pytest.mark.acceptance("S.09", part="no job is lost with all of JetStream, and a reconciliation says so")
 @pytest.mark.acceptance("X21", part="what was published and lost is published again")
 @pytest.mark.acceptance("2.33", part="events are completed although the broker loses everything")
@@ -106,7 +105,6 @@ def test_wiping_all_streams_while_everything_works_loses_nothing(tmp_path: Path,
         await_agreement(app, batch_id, simulator)
 
 
-@pytest.mark.acceptance("R4", part="JetStream goes back to an old copy")
 @pytest.mark.acceptance("2.22", part="work that comes again from an old copy of the stream is done once")
 def test_an_old_copy_of_the_stream_repeats_nothing_and_loses_nothing(tmp_path: Path, jobs_file: Path, simulator: str):
     data, copy = tmp_path / "data", tmp_path / "old"
