@@ -1,7 +1,7 @@
 """JetStream is wiped, goes back to an old copy, workers die at every moment: no job is lost, and an outsider says so.
 
-Promise R4 under fire. At the end of each fault three who do not know each other must agree: the provider's own counts, the checker that knows
-none of the production rules, and a reconciliation.
+Promise R4 under fire. At the end of each fault three who do not know each other must agree: the provider's own counts,
+the checker that knows none of the production rules, and a reconciliation.
 """
 
 import asyncio

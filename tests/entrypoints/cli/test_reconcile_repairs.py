@@ -125,7 +125,7 @@ def test_a_provider_that_is_silent_is_left_alone(bench, run, jobs_file):
 
 
 @pytest.mark.acceptance("S.09", part="a light comparison by the timers raises alarms")
-def test_a_light_run_says_what_does_not_move_and_raises_an_alarm(bench, opened):
+def test_a_light_run_says_what_does_not_move_and_raises_an_alarm(bench, opened, run):
     def light():
         return bench.reconcile().kept(new_run_id(), Scope(light=True), "timers")
 
@@ -138,6 +138,8 @@ def test_a_light_run_says_what_does_not_move_and_raises_an_alarm(bench, opened):
     assert {alarm.code for alarm in alarms} == {"reconciliation_difference"}
     assert "job_forgotten: the job is running at validate" in alarms[0].what
     assert "dispatch reconcile" in alarms[0].fix
+    [finding, *_] = [one for one in run("doctor", "--json").json()["findings"] if one["name"] == "reconciliation"]
+    assert (finding["level"], "job_forgotten" in finding["found"]) == ("fail", True)
     wired = bench.reconcile()
     wired.kept(new_run_id(), Scope(light=True), "ann", repair=True)
     assert bench.system.app.alarms() == [], "what was mended is no alarm"
