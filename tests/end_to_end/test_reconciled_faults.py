@@ -97,12 +97,16 @@ def await_agreement(app: App, batch_id: str, simulator_url: str) -> None:
 @pytest.mark.acceptance("X21", part="what was published and lost is published again")
 @pytest.mark.acceptance("2.33", part="events are completed although the broker loses everything")
 def test_wiping_all_streams_while_everything_works_loses_nothing(tmp_path: Path, jobs_file: Path, simulator: str):
-    with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
+    settings = providers(simulator) | {"reconcile_every_minutes": "0.05"}
+    with up(tmp_path / "data", **settings) as running, running.app() as app:
         batch_id = receive(app, jobs_file)
         for wiped in range(WIPES):
             eventually(lambda: stats(simulator)["requests"], lambda asked, n=wiped: asked > 100 + 300 * n)
             wipe(app.settings.nats_url)
         await_agreement(app, batch_id, simulator)
+        by_timers = [run for run in app.reconciliations.latest() if run.by == "timers"]
+        assert {run.scope for run in by_timers if run.status == "done"} == {"light"}
+        assert app.alarms() == [], "the timers looked while all this happened, and raised no false alarm"
 
 
 @pytest.mark.acceptance("2.22", part="work that comes again from an old copy of the stream is done once")

@@ -172,3 +172,9 @@ def test_the_command_line_says_it_in_words_and_in_json_with_exit_codes(bench, de
     monkeypatch.setenv("DISPATCH_DATABASE_URL", "postgresql://127.0.0.1:1/none")
     blind = run("reconcile", "--json")
     assert (blind.code, json.loads(blind.out)["error"]["code"]) == (2, "postgres_unreachable")
+
+
+def test_a_database_that_nobody_prepared_could_not_be_looked_at(bench, run):
+    bench.execute("DROP SCHEMA ops CASCADE")
+    answer = run("reconcile", "--json")
+    assert (answer.code, answer.json()["error"]["code"]) == (2, "database_not_prepared")

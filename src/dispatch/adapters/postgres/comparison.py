@@ -54,7 +54,7 @@ OPEN_BATCHES = """
 SELECT batch_id::text FROM intake.batches WHERE status <> ALL(%s) ORDER BY created_at LIMIT 1000
 """
 HISTORY = """
-SELECT topic, state, recorded_at FROM ledger.stored_events
+SELECT topic, state, recorded_at, notification_id FROM ledger.stored_events
 WHERE originator_id = %s::text::uuid AND split_part(topic, '.', 1) <> 'RowsRefused' ORDER BY originator_version
 """
 VIEWED_BATCH = """
@@ -202,8 +202,9 @@ class PostgresSnapshot:
         rows = self._all(HISTORY, (batch_id,))
         if not rows:
             return None
-        events = cast("list[BatchEvent]", [decode(topic, state) for topic, state, _ in rows])
-        return BatchHistory(events=events, moved_at=max(recorded_at for *_, recorded_at in rows))
+        events = cast("list[BatchEvent]", [decode(topic, state) for topic, state, *_ in rows])
+        *_, moved_at, position = rows[-1]
+        return BatchHistory(events=events, moved_at=moved_at, is_seen=position <= self._seen)
 
     def viewed_batch(self, batch_id: str) -> ViewedBatch | None:
         rows = self._all(VIEWED_BATCH, (batch_id,))

@@ -71,10 +71,11 @@ class ViewedBatch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BatchHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch's events without its refusals, and when the last one was recorded."""
+    """A batch's events without its refusals, when the last one was recorded, and have the views come to it?"""
 
     events: Sequence[BatchEvent]
     moved_at: datetime
+    is_seen: bool = True
 
 
 class SentJob(msgspec.Struct, frozen=True, kw_only=True):

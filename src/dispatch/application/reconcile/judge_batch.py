@@ -90,7 +90,7 @@ def judge_batch(
         what = "the batch has more jobs than were admitted"
         yield place.finding(Code.JOBS_EXTRA, what, f"{there:,} jobs", f"{recorded:,} jobs")
     yield from _closing(history, batch, jobs, place, now)
-    if not jobs.unseen:
+    if history.is_seen and not jobs.unseen:
         yield from _view(batch, jobs, viewed, place)
 
 

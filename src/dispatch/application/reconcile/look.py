@@ -140,6 +140,11 @@ class Look:
         while not is_last:
             page = snapshot.page(span, after, quiet)
             after, is_last = page.last, page.is_last
+            for count in page.counts:
+                if count.batch_id not in ("", NO_ID):  # A notification has no batch.
+                    what = f"{count.jobs:,} jobs have ids that no row of their batch has"
+                    place = Place(count.batch_id)
+                    yield place.finding(Code.JOBS_EXTRA, what, f"{count.jobs:,} {count.status}", "no such job")
             for suspect in page.suspects:
                 yield from judge_job(suspect, snapshot.now, quiet)
             progress.jobs += page.jobs

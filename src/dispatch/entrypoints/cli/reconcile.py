@@ -81,12 +81,8 @@ def reconcile(
 def _report(
     cli: Cli, batch: str | None, since: datetime | None, asking: tuple[float, int] | None, *, repair: bool
 ) -> "Report":
-    from dispatch.application.ports.ledger import LedgerUnavailable
-    from dispatch.application.ports.queries import ViewsUnavailable
-    from dispatch.entrypoints.bootstrap import NotRunning
-    from dispatch.entrypoints.cli.errors import say
+    from dispatch.entrypoints.cli.errors import Refused, say
     from dispatch.entrypoints.reconciling import new_run_id, open_receipts, open_reconcile
-    from dispatch.entrypoints.settings import SettingsError
 
     try:
         with cli.open_app() as app, _bar(hidden=cli.as_json) as on_progress:
@@ -94,8 +90,11 @@ def _report(
             run, ask = open_reconcile(app), open_receipts(app.settings, asking[0]) if asking else None
             most = asking[1] if asking else 0
             return run(new_run_id(), scope, who(), repair=repair, ask=ask, receipts_max=most, on_progress=on_progress)
-    except (LedgerUnavailable, ViewsUnavailable, NotRunning, SettingsError) as error:
-        say(error, cli)
+    except Refused:  # What was asked for makes no sense: that is not about the system.
+        raise
+    except Exception as error:
+        if not say(error, cli):
+            raise  # A bug, to be seen.
         raise Exit(COULD_NOT_LOOK) from error
 
 
