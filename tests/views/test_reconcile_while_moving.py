@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -19,8 +20,9 @@ pytestmark = pytest.mark.postgres
 def compare(url, ledger, progress=None):
     # Its clock stands in the past, where everything is overdue: so much the more waits in the stream.
     queues = dict.fromkeys(ROUTE, QueueFacts(waiting=1, in_hand=0))
-    look = Look(PostgresComparison(url), lambda: StreamFacts(exists=True, through=ledger.head(), queues=queues), ROUTE)
-    findings = look(Scope(), progress or Progress(), lambda _: None)
+    with closing(PostgresComparison(url)) as comparison:
+        look = Look(comparison, lambda: StreamFacts(exists=True, through=ledger.head(), queues=queues), ROUTE)
+        findings = list(look(Scope(), progress or Progress(), lambda _: None))
     # This world lets some sends be recorded without a start, which no worker does.
     return [finding for finding in findings if finding.code is not Code.SENT_WITHOUT_START]
 

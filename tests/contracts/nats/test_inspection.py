@@ -12,6 +12,7 @@ pytestmark = pytest.mark.nats
 QUEUES = ["verify", "dispatch"]
 
 
+@pytest.mark.acceptance("X15", part="the backlog of each consumer is read beside what is owed")
 @pytest.mark.acceptance("S.09", part="what the stream holds is compared with what is owed")
 async def test_it_says_how_far_the_relay_is_and_what_waits(fresh_nats, js):
     assert await inspect_work(fresh_nats.url, QUEUES) == StreamFacts(exists=False)

@@ -7,8 +7,10 @@ from datetime import timedelta
 import pytest
 
 from dispatch.application.ports.clock import utc_now
+from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.providers import ReceiptStatus
 from dispatch.application.ports.reconciling import StreamFacts, StreamSilent
+from dispatch.application.react import queue_after
 from dispatch.application.reconcile.scope import Scope
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.operations.events import ReconciliationRun, RepairKind
@@ -178,3 +180,32 @@ def test_a_database_that_nobody_prepared_could_not_be_looked_at(bench, run):
     bench.execute("DROP SCHEMA ops CASCADE")
     answer = run("reconcile", "--json")
     assert (answer.code, answer.json()["error"]["code"]) == (2, "database_not_prepared")
+
+
+def test_a_cursor_behind_events_that_bring_no_work_is_not_behind(bench, delivered):
+    """The relay moves its cursor with what it publishes: at rest it stands before the last events."""
+    bench.age()
+    ledger = bench.system.app.ledger
+    last_work = max(record.position for record in ledger.read(0, 10_000) if queue_after(record.event))
+    assert last_work < ledger.head()
+
+    def at(through):
+        wired = bench.reconcile()
+        wired = replace(wired, look=replace(wired.look, stream=lambda: StreamFacts(exists=True, through=through)))
+        return wired(new_run_id(), Scope(), "ann").counts
+
+    assert at(last_work) == {}
+    assert at(last_work - 1) == {"stream_behind": 1}
+
+
+def test_a_run_that_could_not_look_says_so(bench, opened):
+    wired = bench.reconcile()
+
+    def broken(*_):
+        raise LedgerUnavailable("the connection was lost")
+
+    run_id = new_run_id()
+    with pytest.raises(LedgerUnavailable):
+        replace(wired, look=broken).kept(run_id, Scope(), "ann")
+    row = wired.runs.get(run_id)
+    assert (row.status, row.problem, row.report) == ("failed", "LedgerUnavailable", None)

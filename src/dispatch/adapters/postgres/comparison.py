@@ -23,11 +23,13 @@ from dispatch.application.ports.reconciling import (
     ViewedJob,
     ViewLag,
 )
+from dispatch.application.react import queue_after
 from dispatch.domain.batch.events import Event as BatchEvent
 from dispatch.domain.batch.state import ENDED
 from dispatch.domain.job.events import Event as JobEvent
 
 JOBS_PER_PAGE = 10_000
+EVENTS_PER_PAGE, PAGES_OF_WORK_MAX = 5_000, 10
 STATEMENT_TIMEOUT = "60s"
 JOB_EVENTS = [kind.__name__ for kind in get_args(JobEvent)]
 
@@ -61,7 +63,9 @@ VIEWED_BATCH = """
 SELECT status, jobs, delivered, blocked, cancelled, escalated FROM intake.batches WHERE batch_id = %s::text::uuid
 """
 BOUND = """
-SELECT max(id::text), count(*) FROM (
+SELECT max(id::text), count(*), EXISTS (
+    SELECT FROM ops.jobs WHERE job_id > %(after)s::text::uuid AND job_id <= %(through)s::text::uuid
+) FROM (
     SELECT DISTINCT originator_id AS id FROM ledger.stored_events
     WHERE originator_id > %(after)s::text::uuid AND originator_id <= %(through)s::text::uuid
     ORDER BY 1 LIMIT %(limit)s
@@ -151,6 +155,10 @@ FROM ledger.stored_events
 WHERE originator_id BETWEEN %s::text::uuid AND %s::text::uuid AND originator_version = 1 GROUP BY 1
 """
 AFTER = "SELECT recorded_at FROM ledger.stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT 1"
+NEXT = """
+SELECT notification_id, topic, state, recorded_at FROM ledger.stored_events
+WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+"""
 POSITIONS = "SELECT view, position FROM ops.positions ORDER BY view"
 SENT = """
 SELECT originator_id::text, coalesce(correlation_id::text, ''),
@@ -166,22 +174,34 @@ ORDER BY originator_id LIMIT %s
 
 
 class PostgresComparison:
-    """Implements the port `Comparison` on a connection of its own, so that nobody waits for one behind it."""
+    """Implements the port `Comparison` on a connection of its own, so that nobody waits for one behind it.
+
+    For one thread at a time; the connection stays open from one snapshot to the next.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:
         """One transaction, read-only at the database. Raises LedgerUnavailable."""
         try:
-            with psycopg.connect(self._url, autocommit=True, row_factory=tuple_row) as connection:
-                act_as_application(connection)
-                with connection.transaction():
-                    connection.execute(BEGIN)
-                    yield PostgresSnapshot(connection)
+            if self._connection is None or self._connection.closed:
+                self._connection = psycopg.connect(self._url, autocommit=True, row_factory=tuple_row)
+                act_as_application(self._connection)
+            with self._connection.transaction():
+                self._connection.execute(BEGIN)
+                yield PostgresSnapshot(self._connection)
         except psycopg.OperationalError as error:
+            self.close()
             raise LedgerUnavailable(str(error)) from error
+
+    def close(self) -> None:
+        """Close the connection; the next snapshot opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 class PostgresSnapshot:
@@ -212,8 +232,10 @@ class PostgresSnapshot:
 
     def page(self, span: Span, after: str, quiet: Sequence[str]) -> JobPage:
         asked: dict[str, Any] = {"after": after, "through": span.last, "limit": JOBS_PER_PAGE}
-        [(last, streams)] = self._all(BOUND, asked)
+        [(last, streams, has_viewed)] = self._all(BOUND, asked)
         is_last = streams < JOBS_PER_PAGE
+        if not streams and not has_viewed:
+            return JobPage(last=span.last, is_last=True, jobs=0, unseen=0, counts=(), suspects=())
         asked |= {"last": span.last if is_last else last, "quiet": list(quiet)}
         suspects, counts, unseen = self._look(PAGE, asked)
         jobs = sum(count.jobs for count in counts)
@@ -227,15 +249,23 @@ class PostgresSnapshot:
         found = dict(self._all(ROWS, (list(rows_through), span.first, span.last)))
         return [found.get(place, 0) for place in range(len(rows_through) + 1)]
 
-    def recorded_after(self, position: int) -> datetime | None:
-        rows = self._all(AFTER, (position,))
-        return rows[0][0] if rows else None
+    def work_after(self, position: int) -> datetime | None:
+        for _ in range(PAGES_OF_WORK_MAX):
+            rows = self._all(NEXT, (position, EVENTS_PER_PAGE))
+            for found, topic, state, recorded_at in rows:
+                if queue_after(decode(topic, state)):
+                    return cast("datetime", recorded_at)
+                position = found
+            if len(rows) < EVENTS_PER_PAGE:
+                break
+        return None
 
     def lags(self) -> list[ViewLag]:
         return [
             ViewLag(view=view, position=position, waiting_since=since)
             for view, position in self._all(POSITIONS)
-            if position < self.head and (since := self.recorded_after(position)) is not None
+            if position < self.head
+            for (since,) in self._all(AFTER, (position,))
         ]
 
     def sent(self, span: Span, after: str, limit: int) -> list[SentJob]:

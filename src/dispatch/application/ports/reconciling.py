@@ -136,8 +136,8 @@ class Snapshot(Protocol):
         """How many jobs of the span lie in each stretch of rows; the stretches end with these row numbers."""
         ...
 
-    def recorded_after(self, position: int) -> datetime | None:
-        """When the first event behind this position was recorded."""
+    def work_after(self, position: int) -> datetime | None:
+        """When the first of the events behind this position was recorded that brings work; None where none does."""
         ...
 
     def lags(self) -> Sequence[ViewLag]: ...
@@ -148,9 +148,13 @@ class Snapshot(Protocol):
 
 
 class Comparison(Protocol):
-    """Opens snapshots."""
+    """Opens snapshots, one at a time."""
 
     def snapshot(self) -> AbstractContextManager[Snapshot]: ...
+
+    def close(self) -> None:
+        """Let go of what it holds between two snapshots."""
+        ...
 
 
 class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):

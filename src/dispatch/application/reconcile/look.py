@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from time import monotonic
 
 from dispatch.application.ports.reconciling import (
     Comparison,
@@ -30,6 +32,8 @@ from dispatch.domain.identity import ROWS_MAX, job_ids
 BEHIND_AFTER = timedelta(seconds=60)
 """So long the relay and the projector may be behind the ledger."""
 OVERDUE_MAX = 1_000
+STREAM_KNOWN_S = 30.0
+"""A job is forgotten two minutes after it moved at the earliest: so fresh the knowledge of its queue must be."""
 NO_ID, LAST_ID = "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
 
@@ -52,16 +56,13 @@ class Look:
 
     def __call__(self, scope: Scope, progress: Progress, on_progress: Callable[[Progress], None]) -> Iterator[Finding]:
         """Each difference, in a stable order. Raises LedgerUnavailable: look again."""
-        quiet = list(self.stages)
         facts: StreamFacts | None = None
         try:
             facts = self.stream()
         except StreamSilent as silent:
             what = "the work stream cannot be asked, so that queued jobs look like forgotten ones"
             yield Place().finding(Code.STREAM_SILENT, what, str(silent), "an answer")
-        else:
-            queues = facts.queues
-            quiet = [name for name in quiet if name not in queues or not (queues[name].waiting or queues[name].in_hand)]
+        quiet, asked_at = self._quiet(facts), monotonic()
         with self.comparison.snapshot() as snapshot:
             if facts is not None:
                 yield from _stream(facts, snapshot)
@@ -74,14 +75,24 @@ class Look:
         on_progress(progress)
         spans: list[Span] = []
         for batch_id in batches:
+            if facts is not None and monotonic() - asked_at > STREAM_KNOWN_S:
+                with suppress(StreamSilent):  # What was known before is good enough, but for jobs that have just moved.
+                    quiet, asked_at = self._quiet(self.stream()), monotonic()
             with self.comparison.snapshot() as snapshot:
                 spans += yield from self._batch(snapshot, batch_id, quiet, progress, on_progress)
             progress.batches += 1
             on_progress(progress)
         if scope == Scope():  # Everything: also jobs that no batch has.
-            for span in gaps(spans):
-                with self.comparison.snapshot() as snapshot:
+            with self.comparison.snapshot() as snapshot:
+                for span in gaps(spans):
                     yield from self._others(snapshot, span, quiet, progress, on_progress)
+
+    def _quiet(self, facts: StreamFacts | None) -> list[str]:
+        """The stages at which nothing waits and nothing runs; all of them where nobody can say."""
+        queues = facts.queues if facts else {}
+        return [
+            name for name in self.stages if name not in queues or not (queues[name].waiting or queues[name].in_hand)
+        ]
 
     def _batch(
         self,
@@ -195,7 +206,7 @@ def _stream(facts: StreamFacts, snapshot: Snapshot) -> Iterator[Finding]:
         what = "the work stream is ahead of the ledger: the relay would leave out what is recorded next"
         yield Place().finding(Code.STREAM_AHEAD, what, facts.through, f"at most {snapshot.head}")
         return
-    since = snapshot.recorded_after(facts.through)
+    since = snapshot.work_after(facts.through)  # What brings no work leaves the cursor where it is.
     if since is not None and snapshot.now - since > BEHIND_AFTER:
         what = "events wait to be published" if facts.exists else "the work stream is not there"
         found = f"published up to {facts.through}"

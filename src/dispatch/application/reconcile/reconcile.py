@@ -54,15 +54,18 @@ class Reconcile:
         """
         started, tally, progress, receipts = perf_counter(), Tally(), Progress(), 0
         mending = Mending(self.tools)
-        for finding in self.look(scope, progress, on_progress):
-            tally.add(finding)
-            if repair:
-                mending.take(finding)
-        if ask is not None:
-            for asked, found in compare_receipts(self.comparison, ask, self._spans(scope), receipts_max):
-                receipts += asked
-                for finding in found:
-                    tally.add(finding)
+        try:
+            for finding in self.look(scope, progress, on_progress):
+                tally.add(finding)
+                if repair:
+                    mending.take(finding)
+            if ask is not None:
+                for asked, found in compare_receipts(self.comparison, ask, self._spans(scope), receipts_max):
+                    receipts += asked
+                    for finding in found:
+                        tally.add(finding)
+        finally:
+            self.comparison.close()
         report = Report(
             run_id=run_id,
             scope=str(scope),
