@@ -13,6 +13,7 @@ from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.operations import events as operations
 from dispatch.domain.person import Person
 from dispatch.domain.rows import RowCode, RowError
 from dispatch.domain.source import events as source
@@ -210,8 +211,23 @@ source_checked = source.SourceChecked(
 
 opened_in_full = replace(opened, channel="email", priority=JobPriority.HIGH, scheduled_at=NOON - timedelta(seconds=30))
 completed_in_full = replace(completed, priority=JobPriority.LOW)
+reconciled = operations.ReconciliationRun(
+    operation_id="b1d7c0de-5a31-4f0e-9c58-2f6a7e1d9b40",
+    at=NOON,
+    by="ann",
+    scope="all",
+    batches=3,
+    jobs=2048,
+    counts={"job_forgotten": 2, "job_view_differs": 1},
+    repairs=(
+        operations.Repair(kind=operations.RepairKind.REBUILD_VIEW, target="jobs", because="job_view_differs", count=1),
+        operations.Repair(kind=operations.RepairKind.OFFER_AGAIN, target=BATCH_ID, because="job_forgotten", count=2),
+    ),
+    duration_ms=840,
+)
 
 ONE_OF_EACH: tuple[Event, ...] = (
+    reconciled,
     source_added,
     source_paused,
     source_resumed,

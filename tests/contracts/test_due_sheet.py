@@ -157,3 +157,21 @@ def test_what_is_scheduled_is_due_at_its_time_with_its_priority(sheet, given):
     scheduled(AN_HOUR)
     assert sheet.sweep(STAGES, stale=True) == [DueJob(due, "verify", JobPriority.HIGH)]
     assert sheet.sweep(STAGES, stale=True) == []
+
+
+@pytest.mark.acceptance("S.09", part="what a reconciliation offers is handed out once, whatever the views say")
+def test_what_was_offered_is_handed_out_once_and_only_to_its_stage(sheet):
+    first, second = sorted([new_id(), new_id()])
+    sheet.offer([(first, "verify"), (second, "dispatch"), (first, "verify")])
+    assert sheet.sweep(["clear"], stale=False) == []
+    assert sheet.sweep(["verify"], stale=False) == [DueJob(first, "verify")]
+    assert sheet.sweep(STAGES, stale=False) == [DueJob(second, "dispatch")]
+    assert sheet.sweep(STAGES, stale=False) == []
+
+
+def test_of_many_offers_a_sweep_takes_as_many_as_it_may(sheet):
+    offered = [(new_id(), "verify") for _ in range(30)]
+    sheet.offer(offered)
+    with ThreadPoolExecutor(2) as threads:
+        swept = list(threads.map(lambda _: sheet.sweep(STAGES, stale=False, limit=10), range(4)))
+    assert sorted(job.job_id for part in swept for job in part) == sorted(job_id for job_id, _ in offered)

@@ -306,3 +306,16 @@ def test_what_has_not_moved_for_ten_minutes_is_stuck(sheet, given):
     assert sheet.stuck() == []
     [stuck] = sheet.stuck(after=timedelta(seconds=-1))
     assert (stuck.batch_id, stuck.status, stuck.failures) == (batch_id, BatchStatus.UPLOADED, 0)
+
+
+@pytest.mark.acceptance("S.09", part="a batch can be taken from a worker that lives and does nothing")
+def test_a_released_batch_goes_to_the_next_who_asks(sheet, given):
+    batch_id = given()
+    turn = sheet.take("hangs")
+    sheet.keep("hangs")
+    assert sheet.take("next") is None
+    sheet.release(batch_id)
+    assert sheet.take("next").batch_id == batch_id
+    sheet.put_back(turn)  # The one that hung wakes up: it has no say any more.
+    assert sheet.take("third") is None
+    sheet.release(new_id())  # One that nobody has.

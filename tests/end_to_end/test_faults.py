@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from checker import check as check_ledger
+from checker import read_stored
 from dispatch.application.account import Account, account
 from dispatch.application.intake.profiles import SERVICE_JOB
 from dispatch.application.ports.queries import BatchRow, ViewsUnavailable
@@ -66,6 +68,7 @@ def receive(app: App, path: Path) -> str:
 
 def finished(app: App, batch_id: str, within_s: float = 120) -> Account:
     eventually(lambda: _batch(app, batch_id), lambda row: row is not None and row.status in RESTING, within_s)
+    assert check_ledger(read_stored(app.settings.database_url), at_rest=True) == []
     return account(app.ledger, batch_id)
 
 

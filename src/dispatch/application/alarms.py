@@ -1,4 +1,4 @@
-"""What a person has to look at now: batches that do not move, and approvals that nobody gives."""
+"""What a person has to look at now: batches that do not move, approvals that nobody gives, differences found."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +10,11 @@ from dispatch.application.intake.turns import FILE_MISSING
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.intake_sheet import FAILURES_MAX, IntakeSheet, StuckBatch
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.reconciling import Runs, StandingError
 from dispatch.domain.batch.desk import LEVELS
 
-BATCH_STUCK, APPROVAL_OVERDUE = "batch_stuck", "approval_overdue"
-CODES = (BATCH_STUCK, APPROVAL_OVERDUE)
+BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE = "batch_stuck", "approval_overdue", "reconciliation_difference"
+CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,10 +34,12 @@ class Alarms:
     sheet: IntakeSheet
     queries: Queries
     clock: Clock
+    runs: Runs
 
     def __call__(self) -> list[Alarm]:
-        """The oldest first, stuck batches before approvals."""
-        return [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue()]
+        """The oldest first, stuck batches before approvals before differences."""
+        differences = (_difference(error) for error in self.runs.standing())
+        return [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *differences]
 
     def _overdue(self) -> Iterator[Alarm]:
         now = self.clock()
@@ -63,6 +66,16 @@ def _stuck(batch: StuckBatch) -> Alarm:
         what=f"{batch.file_name} ({short}) is {batch.status.value} and {_why(batch)}",
         since=batch.since,
         fix=_fix(batch, short),
+    )
+
+
+def _difference(error: StandingError) -> Alarm:
+    return Alarm(
+        code=DIFFERENCE,
+        batch_id=error.batch_id,
+        what=f"{error.code}: {error.what} ({error.found} instead of {error.expected})",
+        since=error.since,
+        fix=f"{error.fix}; see all with `dispatch reconcile`",
     )
 
 

@@ -26,6 +26,7 @@ from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.reconciliations import PostgresRuns
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
 from dispatch.adapters.privacy.address_runs import AddressRuns
@@ -125,6 +126,7 @@ class App:
     show_providers: ShowProviders
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
+    reconciliations: PostgresRuns
     alarms: Alarms
     projector: Projector
     seal_key: SealKey
@@ -155,6 +157,7 @@ class App:
         self.provider_sheet.prepare()
         self.limiter.prepare()
         self.intake_sheet.prepare()
+        self.reconciliations.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -224,7 +227,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet, job_desk = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now)
+    intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
 
@@ -276,7 +279,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         limiter=PostgresLimiter(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
-        alarms=Alarms(intake_sheet, queries, utc_now),
+        reconciliations=runs,
+        alarms=Alarms(intake_sheet, queries, utc_now, runs),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

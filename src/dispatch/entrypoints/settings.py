@@ -31,6 +31,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "approval_minutes": (0.001, 1e6),
     "escalation_minutes": (0.001, 1e6),
     "checkpoint_every_s": (0.1, 86_400),
+    "reconcile_every_minutes": (0, 10_080),
     "shutdown_grace_s": (0, 3600),
 }
 """From and to, both allowed."""
@@ -111,6 +112,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Name of the ledger in its checkpoints, without spaces; empty: the one in the key file, or a new one."""
     checkpoint_every_s: float = 60.0
     """So often a signed checkpoint is copied out of the database, into the data folder."""
+    reconcile_every_minutes: float = 10.0
+    """So often the timers compare what is open with what should be; differences are alarms. 0: never."""
     shutdown_grace_s: float = 15.0
     """A stop takes no longer than this."""
     log_level: str = "info"

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import structlog
 from click.testing import CliRunner, Result
+from reconciling import Bench
 
 from dispatch.application.handle import handle_many
 from dispatch.application.ports.clock import utc_now
@@ -145,3 +146,23 @@ def jobs_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def bench(system, database_url) -> Bench:
+    return Bench(system, database_url)
+
+
+@pytest.fixture
+def delivered(bench, run, jobs_file) -> str:
+    """A batch of six rows, one of them a duplicate, of which every job was delivered."""
+    batch_id = bench.admitted(jobs_file(good=5, bad=0, repeated=1), run)
+    bench.send(batch_id)
+    bench.close()
+    return batch_id
+
+
+@pytest.fixture
+def opened(bench, run, jobs_file) -> str:
+    """A batch whose five jobs wait at their first stage."""
+    return bench.admitted(jobs_file(good=5), run)

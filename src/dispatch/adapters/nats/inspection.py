@@ -1,11 +1,18 @@
 """What an operator asks of the NATS server: does it answer, and is JetStream on?"""
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js.errors import Error as JetStreamError
+from nats.js.errors import NotFoundError
+
+from dispatch.adapters.nats.relay import THROUGH
+from dispatch.adapters.nats.streams import WORK_STREAM, consumer_name, last_message_headers
+from dispatch.application.ports.reconciling import QueueFacts, StreamFacts
 
 TIMEOUT_S = 3
 
@@ -24,6 +31,38 @@ class NatsSilent(Exception):
 
 async def inspect_nats(url: str) -> NatsFacts:
     """Ask the server once, without waiting for it to come. Raises NatsSilent within some seconds."""
+    async with _connected(url) as client:
+        server = client.connected_server_version
+        version = f"{server.major}.{server.minor}.{server.patch}"
+        try:
+            account = await client.jetstream(timeout=TIMEOUT_S).account_info()
+        except (JetStreamError, NatsError, TimeoutError):
+            return NatsFacts(version=version, jetstream=False, streams=0)
+        return NatsFacts(version=version, jetstream=True, streams=account.streams)
+
+
+async def inspect_work(url: str, queues: Sequence[str]) -> StreamFacts:
+    """How far the relay has come, and what each queue holds. Raises NatsSilent within some seconds."""
+    async with _connected(url) as client:
+        js = client.jetstream(timeout=TIMEOUT_S)
+        found: dict[str, QueueFacts] = {}
+        try:
+            headers = await last_message_headers(js) or {}
+            for queue in queues:
+                try:
+                    info = await js.consumer_info(WORK_STREAM, consumer_name(queue))
+                except NotFoundError:
+                    continue  # Nobody has worked there yet.
+                found[queue] = QueueFacts(waiting=info.num_pending or 0, in_hand=info.num_ack_pending or 0)
+        except NotFoundError:
+            return StreamFacts(exists=False)
+        except (JetStreamError, NatsError, TimeoutError) as error:
+            raise NatsSilent(str(error) or type(error).__name__) from error
+        return StreamFacts(exists=True, through=int(headers.get(THROUGH, 0)), queues=found)
+
+
+@asynccontextmanager
+async def _connected(url: str) -> AsyncIterator[Client]:
     client, errors = Client(), []
 
     async def on_error(error: Exception) -> None:
@@ -35,12 +74,6 @@ async def inspect_nats(url: str) -> NatsFacts:
     except (NatsError, OSError, TimeoutError) as error:
         raise NatsSilent(str(next(iter(errors), error)) or type(error).__name__) from error
     try:
-        server = client.connected_server_version
-        version = f"{server.major}.{server.minor}.{server.patch}"
-        try:
-            account = await client.jetstream(timeout=TIMEOUT_S).account_info()
-        except (JetStreamError, NatsError, TimeoutError):
-            return NatsFacts(version=version, jetstream=False, streams=0)
-        return NatsFacts(version=version, jetstream=True, streams=account.streams)
+        yield client
     finally:
         await client.close()

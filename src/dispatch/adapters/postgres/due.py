@@ -35,6 +35,23 @@ WITH due AS (
 )
 SELECT due.job_id::text, due.stage, due.priority FROM due JOIN leased USING (job_id) ORDER BY due.due_at
 """
+OFFERS = """
+CREATE UNLOGGED TABLE IF NOT EXISTS ops.due_offers (
+    job_id uuid PRIMARY KEY,
+    stage text NOT NULL,
+    offered_at timestamptz NOT NULL DEFAULT now()
+)
+"""
+OFFER = """
+INSERT INTO ops.due_offers (job_id, stage) SELECT * FROM unnest(%s::text[]::uuid[], %s::text[])
+ON CONFLICT (job_id) DO UPDATE SET stage = excluded.stage, offered_at = now()
+"""
+TAKE_OFFERS = """
+DELETE FROM ops.due_offers WHERE ctid = ANY(ARRAY(
+    SELECT ctid FROM ops.due_offers WHERE stage = ANY(%(stages)s)
+    ORDER BY offered_at, job_id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)) RETURNING job_id::text, stage, 'normal'
+"""
 FORGET = "DELETE FROM ops.due_leases WHERE leased_until < now() - interval '10 minutes'"
 
 
@@ -50,15 +67,24 @@ class DueSheet:
             act_as_application(connection, in_transaction=True)
             prepare_alone(connection)
             connection.execute(TABLE)
+            connection.execute(OFFERS)
 
     def sweep(self, stages: Sequence[str], *, stale: bool, limit: int = 5_000) -> list[DueJob]:
-        """What is scheduled, or tried again, and due at these stages; with `stale`, also running jobs that have not
-        moved for a minute.
+        """What is scheduled, or tried again, and due at these stages, and what was offered.
+
+        With `stale` also running jobs that have not moved for a minute.
 
         Raises LedgerUnavailable; asking again is safe.
         """
         asked = {"stages": list(stages), "stale": stale, "limit": limit, "lease": LEASE}
         with transaction(self._pool) as connection:
             rows = connection.execute(SWEEP, asked).fetchall()
+            rows += connection.execute(TAKE_OFFERS, asked).fetchall()
             connection.execute(FORGET)
         return [DueJob(job_id, stage, JobPriority(priority)) for job_id, stage, priority in rows]
+
+    def offer(self, jobs: Sequence[tuple[str, str]]) -> None:
+        """Have these jobs (id, stage) published at the next sweep, whatever the views say. Raises LedgerUnavailable."""
+        stages = dict(jobs)
+        with transaction(self._pool) as connection:
+            connection.execute(OFFER, (list(stages), list(stages.values())))

@@ -146,6 +146,9 @@ SET worker = '', leased_until = NULL, failures = failures + 1, cause = %(cause)s
 WHERE batch_id = %(batch_id)s AND worker = %(worker)s
 RETURNING failures
 """
+RELEASE = """
+UPDATE ops.intake_turns SET worker = '', leased_until = NULL, next_at = now() WHERE batch_id = %(batch_id)s
+"""
 STUCK = """
 WITH {needing}
 SELECT needing.batch_id::text, needing.file_name, needing.status,
@@ -213,6 +216,9 @@ class PostgresIntakeSheet:
     def failed(self, turn: Turn, cause: str) -> int:
         row = self._execute(FAILED, _asked(turn) | {"cause": cause})
         return int(row[0]) if row else 1  # Another worker has it meanwhile.
+
+    def release(self, batch_id: str) -> None:
+        self._execute(RELEASE, {"batch_id": batch_id})
 
     def stuck(self, *, after: timedelta = STUCK_AFTER) -> list[StuckBatch]:
         try:

@@ -90,6 +90,13 @@ class IntakeSheet(Protocol):
         """It could not be taken in: it is tried again after a pause that doubles. Answers how often in a row."""
         ...
 
+    def release(self, batch_id: str) -> None:
+        """Take the batch from whoever has it in hand: the next worker that asks may have it, at once.
+
+        Whoever had it finds at its next append that somebody else has written.
+        """
+        ...
+
     def stuck(self, *, after: timedelta = STUCK_AFTER) -> list[StuckBatch]:
         """Batches that have not moved for so long, or that keep failing; the longest stuck first."""
         ...

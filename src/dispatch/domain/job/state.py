@@ -120,7 +120,8 @@ def evolve(job: Job, event: Event) -> Job:
                 job, status=JobStatus.RUNNING, started_attempt=event.attempt, provider=event.provider, due_at=None
             )
         case FailedOver():
-            return replace(job, started_attempt=0, passed_over=(*job.passed_over, event.provider))
+            passed_over = (*job.passed_over, event.provider)
+            return replace(job, status=JobStatus.RUNNING, started_attempt=0, passed_over=passed_over, due_at=None)
         case StageCompleted():
             return replace(
                 job,

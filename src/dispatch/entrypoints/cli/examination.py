@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK
+from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK, DIFFERENCE
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.cli.context import Cli
@@ -193,21 +193,23 @@ def _views(cli: Cli) -> Finding:
 
 
 def _alarms(cli: Cli) -> Iterator[Finding]:
-    """Batches that do not move (acceptance 1.16), and approvals that nobody gives."""
+    """Batches that do not move (acceptance 1.16), approvals that nobody gives, and differences that were found."""
     try:
         with cli.open_app() as app:
             alarms = app.alarms()
     except (LedgerUnavailable, ViewsUnavailable) as error:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
-    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals"}
-    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN}
+    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", DIFFERENCE: "reconciliation"}
+    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN, DIFFERENCE: Level.FAIL}
     for alarm in alarms:
         yield Finding(names[alarm.code], levels[alarm.code], f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
     if not any(alarm.code == BATCH_STUCK for alarm in alarms):
         yield Finding("batches", Level.OK, "none is stuck on its way in")
     if not any(alarm.code == APPROVAL_OVERDUE for alarm in alarms):
         yield Finding("approvals", Level.OK, "none is overdue")
+    if not any(alarm.code == DIFFERENCE for alarm in alarms):
+        yield Finding("reconciliation", Level.OK, "the last ones found nothing that breaks a promise")
 
 
 def _nats(settings: Settings) -> Finding:

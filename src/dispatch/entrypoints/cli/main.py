@@ -25,6 +25,7 @@ COMMANDS = {
     "profile": (f"{HERE}.profile:profile", "What kinds of file can be taken in, and making one of your own."),
     "stats": (f"{HERE}.stats:stats", "How the intake does: by the hour, by error code, and over the months."),
     "view": (f"{HERE}.view:view", "The read models: how far they are, and building them anew."),
+    "reconcile": (f"{HERE}.reconcile:reconcile", "Compare rows, jobs, sends and views; mend what is safe to mend."),
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
     "provider": (f"{HERE}.provider:provider", "Who is called, in which order, and how they stand."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),

@@ -98,6 +98,9 @@ KINDS: dict[str, Kind] = {
     "source_name_invalid": Kind(422, "This is no name for a source"),
     "source_interval_invalid": Kind(422, "This is no interval for a source"),
     "source_location_invalid": Kind(422, "No source of this kind can be there"),
+    "reconciliation_unknown": Kind(404, "There is no such reconciliation"),
+    "operator_missing": Kind(422, "An operation is recorded with who did it"),
+    "repair_without_difference": Kind(409, "Nothing is mended that did not differ"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
 

@@ -1,4 +1,4 @@
-"""The timers role: closes batches that have ended, escalates what nobody answers, files addresses, removes old files.
+"""The timers role: closes batches, escalates what nobody answers, files addresses, removes old files, compares.
 
 Two of them are harmless.
 """
@@ -10,18 +10,26 @@ import structlog
 
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
+from dispatch.application.reconcile.scope import Scope
+from dispatch.entrypoints.bootstrap import App
+from dispatch.entrypoints.reconciling import new_run_id, open_reconcile
 from dispatch.entrypoints.roles.context import RoleContext, either
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
 FILES_EVERY_S = 3600.0
+RECONCILE_FIRST_S = 60.0
+"""After a start everything is behind for a moment."""
+LIGHT = Scope(light=True)
 
 
 async def run(context: RoleContext) -> None:
     """Ask once per tick until told to stop."""
     context.on_ready("ticking")
     files_at = monotonic()
+    every_s = context.app.settings.reconcile_every_minutes * 60
+    compare_at = monotonic() + min(RECONCILE_FIRST_S, every_s) if every_s else float("inf")
     while not context.stop.is_set():
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
@@ -37,6 +45,19 @@ async def run(context: RoleContext) -> None:
                 removed = await asyncio.to_thread(context.app.remove_old_files)
                 if removed:
                     log.info("files.removed", files=removed)
+            if monotonic() >= compare_at:
+                compare_at = monotonic() + every_s
+                await asyncio.to_thread(_compare, context.app, every_s)
         except (LedgerUnavailable, ViewsUnavailable, OSError) as accident:
             log.warning("timers.interrupted", accident=type(accident).__name__)
         await either(context.stop, context.stop, TICK_S)
+
+
+def _compare(app: App, every_s: float) -> None:
+    """A light reconciliation, by one of several timers; its errors are alarms until the next one."""
+    run_id = new_run_id()
+    if not app.reconciliations.claim(run_id, str(LIGHT), "timers", every_s * 0.9):
+        return
+    report = open_reconcile(app).kept(run_id, LIGHT, "timers", begun=True)
+    if report.counts:
+        log.warning("reconciliation.differences", run_id=run_id, **report.counts)
