@@ -26,6 +26,7 @@ from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
+from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
@@ -126,6 +127,7 @@ class App:
     """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
     intake_sheet: PostgresIntakeSheet
+    published: PublishedSheet
     take_turn: TakeTurns
     alarms: Alarms
     projector: Projector
@@ -155,6 +157,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.intake_sheet.prepare()
+        self.published.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -267,6 +270,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
+        published=PublishedSheet(pool),
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         alarms=Alarms(intake_sheet, queries, utc_now),
         projector=Projector(url, ledger),
