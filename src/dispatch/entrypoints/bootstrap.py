@@ -227,7 +227,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet = PostgresIntakeSheet(pool)
+    intake_sheet, published = PostgresIntakeSheet(pool), PublishedSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -270,14 +270,14 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         fold_addresses=AddressRuns(pool).fold,
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
-        published=PublishedSheet(pool),
+        published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         alarms=Alarms(intake_sheet, queries, utc_now),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
         evidence=PostgresEvidence(url, seal_key, exports),
-        checks={"postgres": check_postgres, "migrations": check_migrations},
+        checks={"postgres": check_postgres, "migrations": check_migrations, "publisher": published.says},
         _engine=engine,
         _pool=pool,
     )

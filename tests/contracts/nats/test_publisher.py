@@ -311,11 +311,18 @@ async def test_lists_that_are_too_long_to_travel_are_left_out(ledger, client, js
 
 
 async def test_it_notes_how_far_it_is(ledger, client, publishing, sheet):
-    assert sheet.read() is None
+    assert (sheet.lag(), sheet.says()) == (None, "nothing published yet")
     record(ledger, 4)
     _, follows = publishing(client)
     async with follows:
-        await until(lambda: sheet.read() and sheet.read().position == ledger.head())
+        await until(lambda: sheet.lag() == (ledger.head(), 0, 0.0))
+    assert sheet.says() == "0 events, 0.0 s behind"
+    record(ledger, 2)
+    recorded_at = ledger.read(0, 10)[4].recorded_at
+    await until(lambda: sheet.lag().seconds > 0.1)
+    lag, waited_s = sheet.lag(), (datetime.now(UTC) - recorded_at).total_seconds()
+    assert (lag.position, lag.events) == (ledger.head() - 2, 2)
+    assert lag.seconds == pytest.approx(waited_s, abs=1)
 
 
 async def test_events_go_on_when_nats_comes_back_without_its_data(ledger, fresh_nats, client, js, publishing):

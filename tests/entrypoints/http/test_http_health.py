@@ -25,7 +25,7 @@ async def test_ready_when_every_dependency_is_well_and_says_how_fast(door: Door)
     assert answer.status_code == 200
     body = answer.json()
     assert body["status"] == "ready"
-    assert set(body["checks"]) == {"postgres", "migrations"}
+    assert set(body["checks"]) == {"postgres", "migrations", "publisher"}
     assert all(check["ok"] and check["ms"] >= 0 for check in body["checks"].values())
 
 
