@@ -23,7 +23,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
     "events_kept_days": (0.001, 3650),
-    "events_bytes_max": (1 << 20, 1 << 50),
+    "events_bytes_max": (1, 1 << 50),
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
     "files_kept_days": (1, 36_500),
