@@ -70,14 +70,14 @@ def test_the_command_check_finds_what_does_not_exist():
 def test_every_setting_that_a_page_names_exists(page: Path):
     known = {PREFIX + field.name.upper() for field in msgspec.structs.fields(Settings)}
     used = set(re.findall(rf"\b{PREFIX}[A-Z_]+\b", page.read_text(encoding="utf-8")))
-    work_stream = f"{PREFIX}WORK"  # The one stream of JetStream has our prefix.
-    assert {variable for variable in used - known if variable.removesuffix("_FILE") not in known} <= {work_stream}
+    streams = {f"{PREFIX}WORK", f"{PREFIX}EVENTS"}  # Those of JetStream have our prefix.
+    assert {variable for variable in used - known if variable.removesuffix("_FILE") not in known} <= streams
 
 
 def test_every_code_and_log_event_of_the_runbook_is_one_of_ours():
     runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
     codes = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", runbook))
-    events = set(re.findall(r"`((?:relay|leadership|stage|worker|projector)\.[a-z_]+)`", runbook))
+    events = set(re.findall(r"`((?:relay|publisher|leadership|stage|worker|projector)\.[a-z_]+)`", runbook))
     assert len(codes) > 6
     assert len(events) > 2
     assert [name for name in sorted(codes | events) if f'"{name}"' not in source()] == []

@@ -23,6 +23,7 @@ from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
+from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
@@ -125,6 +126,7 @@ class App:
     limiter: PostgresLimiter
     show_providers: ShowProviders
     intake_sheet: PostgresIntakeSheet
+    published: PublishedSheet
     take_turn: TakeTurns
     reconciliations: PostgresRuns
     alarms: Alarms
@@ -158,6 +160,7 @@ class App:
         self.limiter.prepare()
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
+        self.published.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -230,6 +233,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
+    published = PublishedSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -278,6 +282,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         show_providers=ShowProviders([one.spec for one in declared], sheet),
         limiter=PostgresLimiter(pool),
         intake_sheet=intake_sheet,
+        published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         reconciliations=runs,
         alarms=Alarms(intake_sheet, queries, utc_now, runs),
@@ -285,7 +290,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
         evidence=PostgresEvidence(url, seal_key, exports),
-        checks={"postgres": check_postgres, "migrations": check_migrations},
+        checks={"postgres": check_postgres, "migrations": check_migrations, "publisher": published.says},
         _engine=engine,
         _pool=pool,
     )

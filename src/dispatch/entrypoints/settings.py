@@ -23,6 +23,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "channel_rate_per_s": (0, 100_000),
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
+    "events_kept_days": (0.001, 3650),
+    "events_bytes_max": (1, 1 << 50),
     "error_threshold_percent": (0, 100),
     "file_bytes_max": (1, 1 << 50),
     "files_kept_days": (1, 36_500),
@@ -80,6 +82,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Connections of one worker process to each provider."""
     work_ack_wait_s: float = 30.0
     """After so long without a sign of life a worker's chunk is given to another."""
+    events_kept_days: float = 7.0
+    """So long the stream for subscribers keeps events; all of them stay in the ledger."""
+    events_bytes_max: int = 1 << 30
+    """When the stream for subscribers is larger, its oldest events go (1 GiB)."""
+    events_source: str = "/dispatch"
+    """Name of this installation in its events, a URI reference: the `source` of CloudEvents."""
     error_threshold_percent: int = 10
     """Error budget of a batch that names none."""
     approval_error_percent: int = 100

@@ -50,3 +50,12 @@ async def test_announcing_after_the_loop_has_closed_is_harmless(fresh_nats):
     wakeups = await asyncio.to_thread(process)
     wakeups.announce(1)
     wakeups.announce(2)
+
+
+async def test_each_listener_has_an_event_of_its_own(client):
+    wakeups = Wakeups(client)
+    first, second = await wakeups.listen(), await wakeups.listen()
+    wakeups.announce(1)
+    await asyncio.wait_for(first.wait(), 10)
+    first.clear()
+    await asyncio.wait_for(second.wait(), 10)

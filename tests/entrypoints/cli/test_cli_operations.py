@@ -130,6 +130,19 @@ def test_the_doctor_on_a_healthy_system(system, run, nats_url: str, monkeypatch:
     assert "fix:" not in text
 
 
+@pytest.mark.postgres
+def test_the_doctor_says_how_far_subscribers_are_behind(system, run, batch_id: str, monkeypatch: pytest.MonkeyPatch):
+    assert findings(run)[1]["subscribers"] == ("ok", "nothing published yet")
+    head = system.app.ledger.head()
+    system.app.published.note(head)
+    assert findings(run)[1]["subscribers"] == ("ok", "0 events, 0.0 s behind")
+    system.app.published.note(head - 3)
+    monkeypatch.setattr("dispatch.entrypoints.cli.examination.PUBLISHER_LAG_WARN_S", 0)
+    level, found = findings(run)[1]["subscribers"]
+    assert (level, found.split(",")[0]) == ("warn", "3 events")
+    assert "publisher.interrupted" in run("doctor").out.replace("\n", " ")
+
+
 class _Disk:
     def __init__(self, total: int, free: int) -> None:
         self.total, self.free = total, free

@@ -25,7 +25,7 @@ async def test_ready_when_every_dependency_is_well_and_says_how_fast(door: Door)
     assert answer.status_code == 200
     body = answer.json()
     assert body["status"] == "ready"
-    assert set(body["checks"]) == {"postgres", "migrations"}
+    assert set(body["checks"]) == {"postgres", "migrations", "publisher"}
     assert all(check["ok"] and check["ms"] >= 0 for check in body["checks"].values())
 
 
@@ -129,6 +129,18 @@ async def test_the_metrics_have_the_names_that_dashboards_know(own_door: Door):
     assert 'dispatch_engine_view_lag_events{view="jobs"} 0.0' in text
     assert 'dispatch_engine_http_requests_total{method="POST",route="/v1/batches",status="202"} 1.0' in text
     assert 'method="GET",route="unmatched",status="404"' in text
+
+
+async def test_how_far_subscribers_are_behind(own_door: Door):
+    await own_door.take_in(as_csv(rows(4)))
+    assert "dispatch_engine_publisher_lag_events 0" not in (await own_door.client.get("/metrics")).text
+    own_door.app.published.note(own_door.app.ledger.head() - 2)
+    text = (await own_door.client.get("/metrics")).text
+    assert "\ndispatch_engine_publisher_lag_events 2.0\n" in text
+    [seconds] = re.findall(r"^dispatch_engine_publisher_lag_seconds (.*)$", text, re.MULTILINE)
+    assert 0 < float(seconds) < 60
+    says = (await own_door.client.get("/readyz")).json()["checks"]["publisher"]["says"]
+    assert re.fullmatch(r"2 events, \d+\.\d s behind", says)
 
 
 async def test_labels_come_from_route_templates_never_from_ids(own_door: Door):

@@ -10,11 +10,15 @@ from nats.js.api import (
     RetentionPolicy,
     StorageType,
     StreamConfig,
+    StreamInfo,
 )
 from nats.js.errors import BadRequestError, NotFoundError
 
 WORK_STREAM = "DISPATCH_WORK"
 WORK_SUBJECTS = "dispatch.work.>"
+EVENT_STREAM = "DISPATCH_EVENTS"
+EVENT_SUBJECTS = "dispatch.v1.>"
+"""`dispatch.v1.<aggregate>.<event>.<stream id>`."""
 ADVANCED_SUBJECT = "dispatch.ledger.advanced"
 """Core NATS, not stored: tells followers that the ledger has grown; a lost one costs a poll."""
 
@@ -39,15 +43,43 @@ async def ensure_work_stream(js: JetStreamContext) -> None:
     Nothing goes by age: what nobody has worked at yet would be lost, and so would be the relay's cursor. A full stream
     refuses instead, and `make_room` drops what is done.
     """
-    config = StreamConfig(
-        name=WORK_STREAM,
-        subjects=[WORK_SUBJECTS],
-        retention=RetentionPolicy.LIMITS,
-        storage=StorageType.FILE,
-        discard=DiscardPolicy.NEW,
-        max_bytes=MAX_BYTES,
-        allow_direct=True,
+    await _ensure_stream(
+        js,
+        StreamConfig(
+            name=WORK_STREAM,
+            subjects=[WORK_SUBJECTS],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.NEW,
+            max_bytes=MAX_BYTES,
+            allow_direct=True,
+        ),
     )
+
+
+async def ensure_event_stream(js: JetStreamContext, *, max_age_s: float, max_bytes: int) -> None:
+    """Create the stream that subscribers read, or bring it to these settings.
+
+    Old events go, by age and by size, whoever has read them or not: a slow subscriber must not stop the others, and all
+    of them stay in the ledger.
+    """
+    await _ensure_stream(
+        js,
+        StreamConfig(
+            name=EVENT_STREAM,
+            description="Events of dispatch for subscribers, as CloudEvents; made again from the ledger",
+            subjects=[EVENT_SUBJECTS],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_age=max_age_s,
+            max_bytes=max_bytes,
+            allow_direct=True,
+        ),
+    )
+
+
+async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
     try:
         await js.add_stream(config)
     except BadRequestError:  # It exists with other settings.
@@ -72,13 +104,15 @@ async def ensure_consumer(js: JetStreamContext, queue: str, *, ack_wait_s: float
     )
 
 
-async def last_message_headers(js: JetStreamContext) -> dict[str, str] | None:
-    """The headers of the stream's last message; None when it holds none."""
-    info = await js.stream_info(WORK_STREAM)
+async def last_message_headers(
+    js: JetStreamContext, stream: str = WORK_STREAM, info: StreamInfo | None = None
+) -> dict[str, str] | None:
+    """The headers of the stream's last message, as of `info` where it is given; None when it holds none."""
+    info = info or await js.stream_info(stream)
     if info.state.messages == 0:
         return None
     try:
-        message = await js.get_msg(WORK_STREAM, info.state.last_seq)
+        message = await js.get_msg(stream, info.state.last_seq)
     except NotFoundError:
         return None
     return dict(message.headers or {})

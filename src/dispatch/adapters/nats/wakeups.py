@@ -17,7 +17,7 @@ class Wakeups:
         self._client = client
         self._loop = asyncio.get_running_loop()
         self._announcing = False
-        self._event = asyncio.Event()
+        self._listeners: list[asyncio.Event] = []
         self._publishing: set[asyncio.Future[None]] = set()
 
     def announce(self, head: int) -> None:
@@ -28,17 +28,20 @@ class Wakeups:
                 self._loop.call_soon_threadsafe(self._publish_soon, head)
 
     async def listen(self) -> asyncio.Event:
-        """An event that is set whenever the ledger has grown; the listener clears it before it looks."""
+        """An event of the listener's own, set whenever the ledger has grown; it clears the event before it looks."""
+        event = asyncio.Event()
 
         async def on_message(message: Msg) -> None:
-            self._event.set()
+            event.set()
 
         await self._client.subscribe(ADVANCED_SUBJECT, cb=on_message)
-        return self._event
+        self._listeners.append(event)
+        return event
 
     def _publish_soon(self, head: int) -> None:
         self._announcing = False
-        self._event.set()
+        for event in self._listeners:
+            event.set()
         if self._client.is_connected:
             publishing = asyncio.ensure_future(self._publish(head))
             self._publishing.add(publishing)

@@ -23,6 +23,7 @@ POSTGRES_MIN = 160000
 DISK_WARN_PERCENT, DISK_FAIL_PERCENT = 15, 5
 """Free space (acceptance S.12)."""
 LAG_WARN_EVENTS = 10_000
+PUBLISHER_LAG_WARN_S = 30
 
 
 class Level(StrEnum):
@@ -139,6 +140,7 @@ def _postgres(cli: Cli, settings: Settings) -> Iterator[Finding]:
     yield _rights(facts.rights)
     yield _seal(cli)
     yield _views(cli)
+    yield _publisher(cli)
     yield from _alarms(cli)
 
 
@@ -190,6 +192,18 @@ def _views(cli: Cli) -> Finding:
         fix = "see that a projector runs (`dispatch up`); it catches up by itself"
         return Finding("views", Level.WARN, f"{view} lags {lag:,} events behind the ledger", fix)
     return Finding("views", Level.OK, f"at most {lag:,} events behind the ledger's {head:,}")
+
+
+def _publisher(cli: Cli) -> Finding:
+    try:
+        with cli.open_app() as app:
+            lag, says = app.published.lag(), app.published.says()
+    except LedgerUnavailable as error:
+        return Finding("subscribers", Level.FAIL, str(error), "run it again; the database went away in between")
+    if lag is not None and lag.seconds > PUBLISHER_LAG_WARN_S:
+        fix = "see that a publisher runs (`dispatch up`); `publisher.interrupted` in its log says what stops it"
+        return Finding("subscribers", Level.WARN, says, fix)
+    return Finding("subscribers", Level.OK, says)
 
 
 def _alarms(cli: Cli) -> Iterator[Finding]:

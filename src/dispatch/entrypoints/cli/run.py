@@ -21,9 +21,9 @@ NEEDED_BY_WORKERS = {"contact_finder_url": "finder", "email_verifier_url": "veri
 def run(cli: Cli, roles: tuple[str, ...]) -> None:
     """Play roles in this process until SIGTERM; logs are JSON on stderr.
 
-    The roles: api, intake, worker, relay, timers, sources, projector and sealer.
-    Postgres, NATS and the providers are those of the settings. Of relay, timers, sources and projector any number may
-    run: they take turns or do not mind.
+    The roles: api, intake, worker, relay, publisher, timers, sources, projector and sealer.
+    Postgres, NATS and the providers are those of the settings. Of relay, publisher, timers, sources and projector any
+    number may run: they take turns or do not mind.
 
     \b
     Examples:

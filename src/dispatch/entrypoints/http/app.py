@@ -24,6 +24,7 @@ from dispatch.entrypoints.http import (
     statistics,
     webhook,
 )
+from dispatch.entrypoints.http.asyncapi import show_asyncapi
 from dispatch.entrypoints.http.dashboard import routes as dashboard
 from dispatch.entrypoints.http.dashboard.live import LiveFeed
 from dispatch.entrypoints.http.dashboard.operations import RecentOperations
@@ -66,6 +67,7 @@ ROUTES: list[Any] = [
     readyz,
     show_metrics,
     explain_problem,
+    show_asyncapi,
     Router(path="/", route_handlers=dashboard.HANDLERS, include_in_schema=False),
 ]
 

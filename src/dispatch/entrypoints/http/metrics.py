@@ -83,7 +83,15 @@ class ViewsCollector(Collector):
             lag.add_metric([reached.view], max(0, head - reached.position))
         position = GaugeMetricFamily(f"{PREFIX}ledger_head_position", "The highest position of the ledger.")
         position.add_metric([], head)
-        yield from (lag, position)
+        yield from (lag, position, *self._publisher())
+
+    def _publisher(self) -> Iterator[Metric]:
+        events = GaugeMetricFamily(f"{PREFIX}publisher_lag_events", "Events that subscribers have not been sent yet.")
+        seconds = GaugeMetricFamily(f"{PREFIX}publisher_lag_seconds", "How long the oldest of them has waited.")
+        if (lag := self._app.published.lag()) is not None:
+            events.add_metric([], lag.events)
+            seconds.add_metric([], lag.seconds)
+        yield from (events, seconds)
 
     def _alarms(self) -> Iterator[Metric]:
         alarms = GaugeMetricFamily(f"{PREFIX}alarms", "What a person has to look at, by code.", labels=["code"])

