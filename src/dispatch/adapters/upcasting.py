@@ -22,6 +22,8 @@ STEPS: Mapping[str, Sequence[Step]] = {
     "RowsRefused": (FIELDS_ADDED,),  # correction
     "BatchJudged": (FIELDS_ADDED,),  # value_pence, stopped_at_row, rows_at_most
     "BatchRejected": (FIELDS_ADDED,),  # by
+    "BatchClosed": (FIELDS_ADDED,),  # archived
+    "StageFailed": (FIELDS_ADDED,),  # provider, message
 }
 """By event, the steps from version 1 on. An event that is not here has had one version."""
 

@@ -21,11 +21,13 @@ from dispatch.domain.batch.events import (
     RowsRepaired,
 )
 from dispatch.domain.job.events import (
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -78,11 +80,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageTime, ...]
     repaired: int = 0  # Rows that corrections have mended after the batch was admitted: jobs or duplicates now.
     kept: int = 0
+    archived: int = 0  # Dead letters that a person put aside.
 
     @property
     def settled(self) -> int:
         """Jobs that ended or are before a person."""
-        return self.delivered + self.escalated + self.blocked + self.cancelled
+        return self.delivered + self.escalated + self.blocked + self.cancelled + self.archived
 
     @property
     def accounted_for(self) -> int:
@@ -210,7 +213,7 @@ class _Tally:
                 self._leave(job_id, at)
                 self._escalated.add(job_id)
                 self._times["last_settled_at"] = at
-            case JobResumed(stage=stage):
+            case JobResumed(stage=stage) | JobRerouted(stage=stage):
                 self._escalated.discard(job_id)
                 self._enter(job_id, stage, at)
             case JobDelivered():
@@ -219,6 +222,8 @@ class _Tally:
                 self._end(job_id, "blocked", at)
             case JobCancelled():
                 self._end(job_id, "cancelled", at)
+            case JobArchived():
+                self._end(job_id, "archived", at)
             case _:
                 pass  # It neither moves nor ends a job.
 

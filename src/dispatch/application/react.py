@@ -14,11 +14,13 @@ from dispatch.domain.batch.events import (
 )
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -46,9 +48,9 @@ def queue_after(event: Event) -> str | None:
             return route[0]
         case StageCompleted(next_stage=next_stage):
             return next_stage
-        case JobResumed(stage=stage):
+        case JobResumed(stage=stage) | JobRerouted(stage=stage):
             return stage
-        case RetryScheduled() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled():
+        case RetryScheduled() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled() | JobArchived():
             return ""  # Due later by its due time, by a person, or never.
         case _:
             return None

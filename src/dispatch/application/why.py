@@ -11,19 +11,22 @@ from dispatch.application.stages.clear import stage as clear
 from dispatch.domain.batch.events import BatchReceived
 from dispatch.domain.consent import Permission, clear_to_contact
 from dispatch.domain.events import event_name
-from dispatch.domain.job.decide import JobUnknown, decider
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     Event,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     Output,
     RetryScheduled,
     StageCompleted,
     StageFailed,
 )
+from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import Job
 
 
@@ -80,6 +83,9 @@ def _reason(job: Job, recorded: Sequence[Recorded], here: Sequence[Recorded], de
             before = "waited for a person" if cancelled.was_escalated else "was on its way"
             done = f"{cancelled.by} cancelled it while it {before}"
             return Reason(why=done, next="nothing: it has ended", code=cancelled.reason, inputs={"by": cancelled.by})
+        case JobArchived() as archived:
+            done = f"{archived.by} put it aside after it had failed for good"
+            return Reason(why=done, next="nothing: it has ended", code=archived.reason, inputs={"by": archived.by})
         case _:
             return _running(job, here)
 
@@ -188,7 +194,7 @@ def _at_this_stage(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
     """The events since the job came to the stage where it is."""
     for place in range(len(recorded) - 1, -1, -1):
         event = recorded[place].event
-        if isinstance(event, JobOpened) or (isinstance(event, StageCompleted) and event.next_stage):
+        if isinstance(event, JobOpened | JobRerouted) or (isinstance(event, StageCompleted) and event.next_stage):
             return recorded[place + 1 :]
     return recorded
 

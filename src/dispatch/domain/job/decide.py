@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import assert_never
 
 from dispatch.domain.decider import Decider
-from dispatch.domain.errors import DomainError
 from dispatch.domain.job.commands import (
+    ArchiveJob,
     Block,
     CancelJob,
     Command,
@@ -14,6 +14,7 @@ from dispatch.domain.job.commands import (
     JobCommand,
     OpenJob,
     RecordOutcome,
+    RerouteJob,
     ResumeJob,
     StartStage,
     TryAgain,
@@ -31,51 +32,24 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.refusals import (
+    JobAlreadyEnded,
+    JobAlreadySent,
+    JobNotEscalated,
+    JobUnknown,
+    RouteEmpty,
+    RouteRepeatsStage,
+)
+from dispatch.domain.job.rerouting import archive, reroute
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
-
-
-class JobUnknown(DomainError):
-    """No job was opened under this id."""
-
-    code = "job_unknown"
-
-
-class RouteEmpty(DomainError):
-    """A job needs a route of at least one stage."""
-
-    code = "route_empty"
-
-
-class RouteRepeatsStage(DomainError):
-    """A stage stands in a route once: a job that came back to it would go round for ever."""
-
-    code = "route_repeats_stage"
-
-
-class JobNotEscalated(DomainError):
-    """Only an escalated job can be resumed."""
-
-    code = "job_not_escalated"
-
-
-class JobAlreadySent(DomainError):
-    """What was sent cannot be cancelled."""
-
-    code = "job_already_sent"
-
-
-class JobAlreadyEnded(DomainError):
-    """A job that has ended stays as it ended."""
-
-    code = "job_already_ended"
 
 
 def decide(command: Command, job: Job) -> list[Event]:
     """The events that this command makes of this job; none when it was carried out before.
 
     Raises:
-        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded: the command breaks
-            a rule.
+        JobUnknown, RouteEmpty, RouteRepeatsStage, JobNotEscalated, JobAlreadySent, JobAlreadyEnded, StageNotInRoute,
+            StageNotSkippable: the command breaks a rule.
     """
     match command:
         case OpenJob():
@@ -88,6 +62,12 @@ def decide(command: Command, job: Job) -> list[Event]:
             return resume(command, job)
         case CancelJob():
             return cancel(command, job)
+        case ArchiveJob():
+            _known(command, job)
+            return archive(command, job)
+        case RerouteJob():
+            _known(command, job)
+            return reroute(command, job)
         case _:
             assert_never(command)
 

@@ -9,11 +9,13 @@ from msgspec.structs import replace
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.events import (
     Event,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     Output,
     RetryScheduled,
@@ -33,11 +35,12 @@ class JobStatus(StrEnum):
     BLOCKED = "blocked"
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    ARCHIVED = "archived"  # A dead letter that a person put aside.
 
 
 AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 """An attempt is to be made, now or when it is due."""
-ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED})
+ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +51,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0  # Failed attempts at the current stage.
     forgiven: int = 0  # How many of them a person forgave by sending the job on.
     started_attempt: int = 0
+    attempted: int = 0  # The highest number of an attempt at any stage.
     route: tuple[str, ...] = ()
     batch_id: str = ""
     row: int = 0
@@ -92,7 +96,7 @@ def evolve(job: Job, event: Event) -> Job:
                 details=event.details,
             )
         case StageStarted():
-            return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, due_at=None)
+            return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, attempted=max(job.attempted, event.attempt), due_at=None)
         case StageCompleted():
             return replace(
                 job,
@@ -101,13 +105,20 @@ def evolve(job: Job, event: Event) -> Job:
                 attempts=0,
                 forgiven=0,
                 started_attempt=0,
+                attempted=max(job.attempted, event.attempt),
                 due_at=None,
                 outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
                 person=event.person or job.person,
                 sent=job.sent or event.stage == "dispatch",
             )
         case StageFailed():
-            return replace(job, attempts=event.attempt, started_attempt=0, due_at=None)
+            return replace(
+                job,
+                attempts=event.attempt,
+                started_attempt=0,
+                attempted=max(job.attempted, event.attempt),
+                due_at=None,
+            )
         case RetryScheduled():
             return replace(job, status=JobStatus.WAITING, due_at=event.due_at)
         case JobEscalated():
@@ -120,3 +131,8 @@ def evolve(job: Job, event: Event) -> Job:
             return replace(job, status=JobStatus.DELIVERED)
         case JobCancelled():
             return replace(job, status=JobStatus.CANCELLED)
+        case JobArchived():
+            return replace(job, status=JobStatus.ARCHIVED)
+        case JobRerouted():
+            before = event.attempt - 1
+            return replace(job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
-from dispatch.domain.job.events import JobCancelled, JobEscalated, JobResumed
+from dispatch.domain.job.events import JobArchived, JobCancelled, JobEscalated, JobRerouted, JobResumed
 
 CREATE = """
 CREATE TABLE {schema}.escalations (
@@ -61,6 +61,12 @@ class EscalationsView(View):
                 case JobCancelled(job_id=job_id, at=at, was_escalated=True):
                     waiting = self._escalate(cursor, waiting)
                     cursor.execute(self.sql(RESOLVE), (at, "cancelled", job_id))
+                case JobArchived(job_id=job_id, at=at):
+                    waiting = self._escalate(cursor, waiting)
+                    cursor.execute(self.sql(RESOLVE), (at, "archived", job_id))
+                case JobRerouted(job_id=job_id, at=at):
+                    waiting = self._escalate(cursor, waiting)
+                    cursor.execute(self.sql(RESOLVE), (at, "rerouted", job_id))
                 case _:
                     pass  # Nothing that brings a job before a person or takes it away.
         self._escalate(cursor, waiting)

@@ -8,11 +8,13 @@ from dispatch.adapters.postgres.views.view import Cursor, View
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -43,7 +45,7 @@ CREATE TABLE {schema}.jobs (
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_batch_idx ON {schema}.jobs (batch_id, job_id);
 CREATE INDEX jobs_due_idx ON {schema}.jobs (stage, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id) WHERE status IN ('escalated', 'blocked', 'cancelled');
+CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id) WHERE status IN ('escalated', 'blocked', 'cancelled', 'archived');
 """
 
 OPEN = """
@@ -103,6 +105,11 @@ class Move:
                 self.status = JobStatus.DELIVERED
             case JobCancelled(reason=reason):
                 self.status, self.error_code = JobStatus.CANCELLED, reason
+            case JobArchived(reason=reason):
+                self.status, self.error_code = JobStatus.ARCHIVED, reason
+            case JobRerouted(stage=stage, attempt=attempt):
+                self._run(stage, at)
+                self.attempts, self.error_code = attempt - 1, ""
             case _:
                 raise TypeError(f"not an event of a job: {event!r}")
 
@@ -117,7 +124,7 @@ class JobsView(View):
     """`ops.jobs`."""
 
     name = "jobs"
-    version = 1
+    version = 2
     home = "ops"
     tables = ("jobs",)
     create = CREATE
