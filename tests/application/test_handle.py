@@ -6,8 +6,9 @@ from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.handle import CONFLICTS_MAX, handle, handle_many
 from dispatch.application.ports.ledger import Append, VersionConflict
 from dispatch.domain.job.commands import CancelJob, ResumeJob
-from dispatch.domain.job.decide import JobNotEscalated, JobUnknown, decider
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import JobCancelled, JobResumed
+from dispatch.domain.job.refusals import JobNotEscalated, JobUnknown
 from examples import JOB_ID, NOON, escalated, failed, opened
 from ledgers import cause, new_id, opened_job
 

@@ -8,7 +8,7 @@ from recorded import recorded
 import examples
 from dispatch.application.job_at import JobNotYetOpened, job_row, until
 from dispatch.application.moment import parse_time
-from dispatch.domain.job.decide import JobUnknown
+from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import JobStatus
 from examples import NOON
 

@@ -18,8 +18,8 @@ from dispatch.application.why import explain, why
 from dispatch.application.why_words import BLOCKED, FAILED
 from dispatch.application.work import ERASED
 from dispatch.domain.consent import Basis, Permission, clear_to_contact
-from dispatch.domain.job.decide import JobUnknown
 from dispatch.domain.job.events import JobOpened, StageCompleted
+from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import JobStatus
 from examples import ANN, BATCH_ID, JOB_ID, NOON
 from ledgers import cause

@@ -19,16 +19,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import (
-    JobAlreadyEnded,
-    JobAlreadySent,
-    JobNotEscalated,
-    JobUnknown,
-    RouteEmpty,
-    RouteRepeatsStage,
-    decider,
-    idempotency_key,
-)
+from dispatch.domain.job.decide import decider, idempotency_key
 from dispatch.domain.job.events import (
     Event,
     JobBlocked,
@@ -41,6 +32,14 @@ from dispatch.domain.job.events import (
     StageCompleted,
     StageFailed,
     StageStarted,
+)
+from dispatch.domain.job.refusals import (
+    JobAlreadyEnded,
+    JobAlreadySent,
+    JobNotEscalated,
+    JobUnknown,
+    RouteEmpty,
+    RouteRepeatsStage,
 )
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy

@@ -259,6 +259,7 @@ class _Tally:
             escalated=len(self._escalated),
             blocked=counts["blocked"],
             cancelled=counts["cancelled"],
+            archived=counts["archived"],
             open=len(self._at_stage),
             failed_attempts=counts["failed_attempts"],
             retries=counts["retries"],

@@ -8,7 +8,7 @@ from typing import cast
 from dispatch.application.ports.ledger import Recorded
 from dispatch.application.ports.queries import JobRow
 from dispatch.domain.errors import DomainError
-from dispatch.domain.job.decide import JobUnknown, decider
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     Event,
     JobArchived,
@@ -20,6 +20,7 @@ from dispatch.domain.job.events import (
     StageCompleted,
     StageFailed,
 )
+from dispatch.domain.job.refusals import JobUnknown
 
 
 class JobNotYetOpened(DomainError):

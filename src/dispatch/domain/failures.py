@@ -1,4 +1,4 @@
-"""Which failures are the same failure: a normalised message, a fingerprint of it, and how bad it is (acceptance S.11)."""
+"""Which failures are the same failure: a normalised message, a fingerprint of it, and how bad it is (S.11)."""
 
 import hashlib
 import re

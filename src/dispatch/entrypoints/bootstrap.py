@@ -21,6 +21,7 @@ from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
 from dispatch.adapters.nats.inspection import NatsFacts, NatsSilent, inspect_nats
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
+from dispatch.adapters.postgres.failures import PostgresFailures
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
@@ -73,10 +74,12 @@ from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
+from dispatch.application.ports.failures import Failures
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
+from dispatch.application.replays import ReplayDesk, RunReplays
 from dispatch.application.smoke import Case
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
@@ -105,6 +108,9 @@ class App:
     persons: PersonVault
     queries: Queries
     statistics: Statistics
+    failures: Failures
+    replay_desk: ReplayDesk
+    run_replays: RunReplays
     receive: ReceiveFile
     dry_run: DryRun
     admit: AdmitBatch
@@ -213,7 +219,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     persons = PostgresPersonVault(pool, keyring)
     ledger = EncryptedLedger(PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance), persons)
     engine = open_engine(url, read_only=True, pool_size=4)
-    queries = PostgresQueries(engine, list(stages))
+    queries, failures = PostgresQueries(engine, list(stages)), PostgresFailures(engine)
     files = FolderFileStore(settings.data / "files")
     receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
     folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
@@ -247,6 +253,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         statistics=PostgresStatistics(engine),
+        failures=failures,
+        replay_desk=ReplayDesk(ledger, failures, utc_now),
+        run_replays=RunReplays(ledger, failures, utc_now),
         receive=receive,
         dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
         admit=admit,
@@ -268,7 +277,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
-        alarms=Alarms(intake_sheet, queries, utc_now),
+        alarms=Alarms(intake_sheet, queries, utc_now, failures, settings.dead_letters_max, settings.backlog_max),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

@@ -19,9 +19,9 @@ from dispatch.domain.batch.refusals import BatchHasJobs, BatchUnknown, NothingTo
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.identity import job_ids
 from dispatch.domain.job.commands import CancelJob, Done, GiveUp, RecordOutcome, StartStage
-from dispatch.domain.job.decide import JobAlreadySent
 from dispatch.domain.job.decide import decider as job_decider
 from dispatch.domain.job.events import JobCancelled
+from dispatch.domain.job.refusals import JobAlreadySent
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.retry import RetryPolicy
 

@@ -23,7 +23,8 @@ from dispatch.domain.job.state import JobStatus
 
 BATCH = """
 SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, received_by, error_threshold_percent,
-       CASE WHEN status = 'processing' AND escalated > 0 AND escalated = jobs - delivered - blocked - cancelled - archived
+       CASE WHEN status = 'processing' AND escalated > 0
+             AND escalated = jobs - delivered - blocked - cancelled - archived
             THEN 'waiting_on_people' ELSE status END AS status,
        rejection_code, rejection_reason, rows, accepted, rejected, duplicates, jobs, delivered, blocked, cancelled,
        escalated, errors_by_code, parse_duration_ms, db_duration_ms, created_at AS received_at, judged_at, admitted_at,

@@ -21,9 +21,7 @@ def archive(command: ArchiveJob, job: Job) -> list[Event]:
     if job.status is JobStatus.ARCHIVED:
         return []
     _must_be_escalated(command.job_id, job)
-    return [
-        JobArchived(job_id=command.job_id, at=command.at, stage=job.stage, by=command.by, reason=command.reason)
-    ]
+    return [JobArchived(job_id=command.job_id, at=command.at, stage=job.stage, by=command.by, reason=command.reason)]
 
 
 def reroute(command: RerouteJob, job: Job) -> list[Event]:

@@ -96,7 +96,13 @@ def evolve(job: Job, event: Event) -> Job:
                 details=event.details,
             )
         case StageStarted():
-            return replace(job, status=JobStatus.RUNNING, started_attempt=event.attempt, attempted=max(job.attempted, event.attempt), due_at=None)
+            return replace(
+                job,
+                status=JobStatus.RUNNING,
+                started_attempt=event.attempt,
+                attempted=max(job.attempted, event.attempt),
+                due_at=None,
+            )
         case StageCompleted():
             return replace(
                 job,

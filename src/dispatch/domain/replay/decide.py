@@ -128,9 +128,7 @@ def _progress(command: RecordProgress, replay: Replay) -> list[Event]:
         raise ReplayUnknown(command.replay_id)
     if replay.status is not ReplayStatus.RUNNING or command.first != replay.done or not command.items:
         return []  # Somebody has reported these already, or it was stopped meanwhile.
-    progressed = ReplayProgressed(
-        replay_id=command.replay_id, at=command.at, first=command.first, items=command.items
-    )
+    progressed = ReplayProgressed(replay_id=command.replay_id, at=command.at, first=command.first, items=command.items)
     after = evolve(replay, progressed)
     if after.done < len(after.items):
         return [progressed]

@@ -45,7 +45,8 @@ CREATE TABLE {schema}.jobs (
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_batch_idx ON {schema}.jobs (batch_id, job_id);
 CREATE INDEX jobs_due_idx ON {schema}.jobs (stage, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id) WHERE status IN ('escalated', 'blocked', 'cancelled', 'archived');
+CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id)
+    WHERE status IN ('escalated', 'blocked', 'cancelled', 'archived');
 """
 
 OPEN = """
