@@ -71,6 +71,8 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         open_short_job,
         ask_job.ResumeJob(job_id=JOB_ID, at=NOON, by="ann"),
         ask_job.CancelJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        ask_job.ArchiveJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        *(ask_job.RerouteJob(job_id=JOB_ID, at=NOON, stage=stage, by="ann", reason="") for stage in job.route[:2]),
     ]
     if job.attempt > ATTEMPTS_SEEN:
         return commands

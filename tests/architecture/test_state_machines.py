@@ -16,6 +16,7 @@ from dispatch.domain.events import fields_of
 from dispatch.domain.job import events as job
 from dispatch.domain.job.state import ENDED as JOB_ENDED
 from dispatch.domain.job.state import JobStatus
+from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state_machines.md").read_text(encoding="utf-8")
@@ -78,7 +79,12 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
 
 @pytest.mark.parametrize(
     ("title", "events"),
-    [("Batch", get_args(batch.Event)), ("Job", get_args(job.Event)), ("Source", get_args(source.Event))],
+    [
+        ("Batch", get_args(batch.Event)),
+        ("Job", get_args(job.Event)),
+        ("Source", get_args(source.Event)),
+        ("Replay", get_args(replay.Event)),
+    ],
 )
 def test_the_table_lists_every_event_with_its_stored_fields(title: str, events: tuple[type, ...]):
     rows = [line.strip("| ").split(" | ") for line in section(title).splitlines() if line.startswith("| `")]

@@ -64,8 +64,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True)
-class ReplayDesk:
-    """What people ask. Raises LedgerUnavailable, ViewsUnavailable."""
+class Replays:
+    """What people ask, and what a timer carries out. Each method raises LedgerUnavailable and ViewsUnavailable."""
 
     ledger: EventLedger
     failures: Failures
@@ -117,17 +117,8 @@ class ReplayDesk:
             stage=asked.stage,
         )
 
-
-@dataclass(frozen=True)
-class RunReplays:
-    """Asked by a timer: takes each running replay a step further, as far as its pace allows."""
-
-    ledger: EventLedger
-    failures: Failures
-    clock: Clock
-
-    def __call__(self) -> list[Progress]:
-        """The replays that went on. Raises LedgerUnavailable, ViewsUnavailable; asking again is harmless."""
+    def run(self) -> list[Progress]:
+        """Take each running replay a step further, as far as its pace allows; asking again is harmless."""
         steps = (self.step(replay_id) for replay_id in self.failures.running_replays())
         return [step for step in steps if step is not None]
 

@@ -74,12 +74,11 @@ from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
-from dispatch.application.ports.failures import Failures
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
-from dispatch.application.replays import ReplayDesk, RunReplays
+from dispatch.application.replays import Replays
 from dispatch.application.smoke import Case
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
@@ -108,9 +107,8 @@ class App:
     persons: PersonVault
     queries: Queries
     statistics: Statistics
-    failures: Failures
-    replay_desk: ReplayDesk
-    run_replays: RunReplays
+    failures: PostgresFailures
+    replays: Replays
     receive: ReceiveFile
     dry_run: DryRun
     admit: AdmitBatch
@@ -224,13 +222,12 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
     folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
     places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
-    looks = PostgresSourceLooks(pool)
+    looks, limits = PostgresSourceLooks(pool), (settings.dead_letters_max, settings.backlog_max)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
     admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
-    take_in = TakeIn(ledger, admit, repair, undo)
-    intake_sheet = PostgresIntakeSheet(pool)
+    take_in, intake_sheet = TakeIn(ledger, admit, repair, undo), PostgresIntakeSheet(pool)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -254,8 +251,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         queries=queries,
         statistics=PostgresStatistics(engine),
         failures=failures,
-        replay_desk=ReplayDesk(ledger, failures, utc_now),
-        run_replays=RunReplays(ledger, failures, utc_now),
+        replays=Replays(ledger, failures, utc_now),
         receive=receive,
         dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
         admit=admit,
@@ -277,7 +273,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
-        alarms=Alarms(intake_sheet, queries, utc_now, failures, settings.dead_letters_max, settings.backlog_max),
+        alarms=Alarms(intake_sheet, queries, utc_now, failures, *limits),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

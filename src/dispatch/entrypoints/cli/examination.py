@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK
+from dispatch.application.alarms import APPROVAL_OVERDUE, BACKLOG, BATCH_STUCK, DEAD_LETTERS
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.bootstrap import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
@@ -193,21 +193,25 @@ def _views(cli: Cli) -> Finding:
 
 
 def _alarms(cli: Cli) -> Iterator[Finding]:
-    """Batches that do not move (acceptance 1.16), and approvals that nobody gives."""
+    """Batches that do not move (acceptance 1.16), approvals that nobody gives, dead letters, a backlog (S.09)."""
     try:
         with cli.open_app() as app:
             alarms = app.alarms()
     except (LedgerUnavailable, ViewsUnavailable) as error:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
-    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals"}
-    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN}
+    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", DEAD_LETTERS: "dead letters", BACKLOG: "backlog"}
     for alarm in alarms:
-        yield Finding(names[alarm.code], levels[alarm.code], f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
+        level = Level.FAIL if alarm.code == BATCH_STUCK else Level.WARN
+        yield Finding(names[alarm.code], level, f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
     if not any(alarm.code == BATCH_STUCK for alarm in alarms):
         yield Finding("batches", Level.OK, "none is stuck on its way in")
     if not any(alarm.code == APPROVAL_OVERDUE for alarm in alarms):
         yield Finding("approvals", Level.OK, "none is overdue")
+    if not any(alarm.code == DEAD_LETTERS for alarm in alarms):
+        yield Finding("dead letters", Level.OK, "few or none are open")
+    if not any(alarm.code == BACKLOG for alarm in alarms):
+        yield Finding("backlog", Level.OK, "jobs move on in time")
 
 
 def _nats(settings: Settings) -> Finding:

@@ -19,6 +19,7 @@ COMMANDS = {
     "source": (f"{HERE}.source:source", "Where rows come from by themselves: folders, files, servers, webhooks."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
+    "failures": (f"{HERE}.failures:failures", "What failed for good, in groups, and working it off."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
     "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),
     "profile": (f"{HERE}.profile:profile", "What kinds of file can be taken in, and making one of your own."),

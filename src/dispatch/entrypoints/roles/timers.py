@@ -1,4 +1,4 @@
-"""The timers role: closes batches that have ended, runs replays, escalates approvals, files addresses, removes old files.
+"""The timers role: closes batches, runs replays, escalates approvals, files addresses, removes old files.
 
 Two of them are harmless.
 """
@@ -26,7 +26,7 @@ async def run(context: RoleContext) -> None:
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
-            for step in await asyncio.to_thread(context.app.run_replays):
+            for step in await asyncio.to_thread(context.app.replays.run):
                 log.info("replay.progressed", replay_id=step.replay_id, jobs=step.jobs, left=step.left)
             while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():
                 pass

@@ -22,10 +22,16 @@ from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
 from dispatch.adapters.postgres.views.view import Cursor, View
 
-VIEWS: dict[str, type[View]] = {
-    kind.name: kind
-    for kind in (BatchesView, JobsView, EscalationsView, StageProgressView, SourcesView, FailuresView, ReplaysView)
-}
+KINDS: tuple[type[View], ...] = (
+    BatchesView,
+    JobsView,
+    EscalationsView,
+    StageProgressView,
+    SourcesView,
+    FailuresView,
+    ReplaysView,
+)
+VIEWS: dict[str, type[View]] = {kind.name: kind for kind in KINDS}
 
 DERIVED = {
     "ops.v_escalations": EscalationsView("ops").sql(EscalationsView.derived),
