@@ -12,6 +12,7 @@ from dispatch.domain.decider import versions
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job import events as happened
 from dispatch.domain.job.commands import (
+    ArchiveJob,
     Block,
     CancelJob,
     Command,
@@ -56,6 +57,8 @@ class Step(msgspec.Struct, frozen=True):
                 return StartStage(job_id=JOB_ID, at=at, stage=stage, attempt=attempt, idempotency_key=key)
             case "resume":
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
+            case "archive":
+                return ArchiveJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case "cancel":
                 return CancelJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case _:
@@ -66,7 +69,7 @@ class Step(msgspec.Struct, frozen=True):
 
 steps = st.builds(
     Step,
-    ask=st.sampled_from(["open", "start", "cancel", *["answer"] * 12, *["resume"] * 5]),
+    ask=st.sampled_from(["open", "start", "cancel", "archive", *["answer"] * 12, *["resume"] * 5]),
     outcome=st.sampled_from([*OUTCOMES, *[OUTCOMES[0]] * 5, *[OUTCOMES[1]] * 12, *[OUTCOMES[2]] * 3]),
     lag=st.sampled_from([*[0] * 10, -1, 1]),
     stage=st.sampled_from([*[""] * 12, *ROUTE, "unheard-of"]),
@@ -103,7 +106,8 @@ def run(history: list[Step]) -> list[happened.Event]:
 @given(histories)
 def test_a_history_opens_once_ends_once_and_stays_ended(history: list[Step]):
     recorded = run(history)
-    ends = [isinstance(e, happened.JobBlocked | happened.JobDelivered | happened.JobCancelled) for e in recorded]
+    last = happened.JobBlocked | happened.JobDelivered | happened.JobCancelled | happened.JobArchived
+    ends = [isinstance(e, last) for e in recorded]
     assert [isinstance(e, happened.JobOpened) for e in recorded] == [True] + [False] * (len(recorded) - 1)
     assert not any(ends[:-1])
     assert ends[-1] is decider.fold(recorded).ended
@@ -142,7 +146,7 @@ def test_who_is_before_a_person_can_be_counted_from_the_events(history: list[Ste
     for e in run(history):
         job = decider.evolve(job, e)
         before_a_person += isinstance(e, happened.JobEscalated)
-        before_a_person -= isinstance(e, happened.JobResumed)
+        before_a_person -= isinstance(e, happened.JobResumed | happened.JobArchived)
         before_a_person -= isinstance(e, happened.JobCancelled) and e.was_escalated
         assert before_a_person == (job.status is JobStatus.ESCALATED)
 

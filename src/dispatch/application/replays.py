@@ -22,6 +22,7 @@ from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as jobs
 from dispatch.domain.job.events import Event as JobEvent
 from dispatch.domain.job.events import JobEscalated
+from dispatch.domain.job.state import JobStatus
 from dispatch.domain.replay.commands import RecordProgress, RequestReplay, StopReplay
 from dispatch.domain.replay.decide import ITEMS_MAX, ITEMS_PER_EVENT, check, decider
 from dispatch.domain.replay.events import Event, Picked, ReplayAction, ReplayRequested, Reported, Selection
@@ -29,7 +30,7 @@ from dispatch.domain.replay.state import Replay, ReplayStatus
 
 DONE = "done"
 ALREADY = "already_resolved"
-"""Somebody was faster with the same thing."""
+"""Somebody has sent it on, or ended it, since it was picked."""
 CHANGED = "changed"
 """The job failed anew since it was picked: a person may want something else for it now."""
 BURST_S = 2.0
@@ -180,11 +181,13 @@ def _decided(
     escalated = max((version for version, event in enumerate(events, 1) if isinstance(event, JobEscalated)), default=0)
     if escalated != item.version:
         return CHANGED, [], job.batch_id
+    if job.status is not JobStatus.ESCALATED:
+        return ALREADY, [], job.batch_id
     try:
         made = jobs.decide(_asked_of_job(requested, item.job_id, at), job)
     except DomainError as refusal:
         return refusal.code, [], job.batch_id
-    return (DONE, made, job.batch_id) if made else (ALREADY, [], job.batch_id)
+    return DONE, made, job.batch_id
 
 
 def _asked_of_job(requested: ReplayRequested, job_id: str, at: datetime) -> ask_job.Command:

@@ -42,7 +42,7 @@ def replay_options(command: F) -> F:
 @replay_options
 @click.option("--reason", metavar="TEXT", default="", help=WHY)
 @click.pass_obj
-def retry(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
+def retry(cli: Cli, /, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
     """Send dead letters on: each one's stage is tried anew, with a new count of attempts.
 
     \b
@@ -58,7 +58,7 @@ def retry(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the sh
 @replay_options
 @click.option("--reason", metavar="TEXT", required=True, help=WHY)
 @click.pass_obj
-def drop(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
+def drop(cli: Cli, /, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
     """Cancel dead letters, for good. Jobs that were sent stay as they are, and the report says so.
 
     \b
@@ -73,7 +73,7 @@ def drop(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the sha
 @replay_options
 @click.option("--reason", metavar="TEXT", required=True, help=WHY)
 @click.pass_obj
-def archive(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
+def archive(cli: Cli, /, reason: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
     """Put dead letters aside, for good, sent or not: they count as exceptions of their batches.
 
     \b
@@ -89,7 +89,7 @@ def archive(cli: Cli, reason: str, **which: Any) -> None:  # noqa: ANN401 - the 
 @click.option("--to", "stage_to", metavar="STAGE", required=True, help="The stage of their route to go on at.")
 @click.option("--reason", metavar="TEXT", required=True, help=WHY)
 @click.pass_obj
-def reroute(cli: Cli, reason: str, stage_to: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
+def reroute(cli: Cli, /, reason: str, stage_to: str, **which: Any) -> None:  # noqa: ANN401 - the shared options
     """Have dead letters go on at another stage of their route. Consent and sending cannot be skipped.
 
     \b
