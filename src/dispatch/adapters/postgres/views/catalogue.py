@@ -22,16 +22,10 @@ from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
 from dispatch.adapters.postgres.views.view import Cursor, View
 
-KINDS: tuple[type[View], ...] = (
-    BatchesView,
-    JobsView,
-    EscalationsView,
-    StageProgressView,
-    SourcesView,
-    FailuresView,
-    ReplaysView,
-)
-VIEWS: dict[str, type[View]] = {kind.name: kind for kind in KINDS}
+VIEWS: dict[str, type[View]] = {
+    kind.name: kind
+    for kind in (BatchesView, JobsView, EscalationsView, StageProgressView, SourcesView, FailuresView, ReplaysView)
+}
 
 DERIVED = {
     "ops.v_escalations": EscalationsView("ops").sql(EscalationsView.derived),
