@@ -15,7 +15,7 @@ import psycopg
 ACTS = "dispatch"
 CLEARS = "clear"
 OVERDUE = timedelta(seconds=60)
-RESTS = frozenset({"delivered", "blocked", "cancelled", "escalated"})
+RESTS = frozenset({"delivered", "blocked", "cancelled", "archived", "escalated"})
 
 JOB = {
     ("", "JobOpened"): "running",
@@ -36,6 +36,8 @@ JOB = {
     ("failed", "RetryScheduled"): "waiting",  # A failure is followed by what comes of it, in the same append.
     ("failed", "JobEscalated"): "escalated",
     ("escalated", "JobResumed"): "running",
+    ("escalated", "JobArchived"): "archived",
+    ("escalated", "JobRerouted"): "running",
     ("escalated", "DoubtSettled"): "running",
     ("escalated", "EscalationAssigned"): "escalated",
     ("escalated", "EscalationSnoozed"): "escalated",
@@ -171,6 +173,11 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
     if after is None:
         yield Violation("I3", row.stream, f"{row.name} after {job.state or 'nothing'}")
         return
+    if row.name == "JobRerouted":  # To another stage of the route, with attempts above all earlier ones.
+        job.state, job.stage, job.failures, job.due_at = after, stage, event["attempt"] - 1, None
+        job.starts.clear()
+        job.reopened.clear()
+        return
     if row.name != "JobOpened" and stage and stage != job.stage:
         yield Violation("I3", row.stream, f"{row.name} of {stage} while at {job.stage}")
     attempt = event.get("attempt")
@@ -251,7 +258,7 @@ def _batches(stored: Iterable[Stored]) -> Iterator[Violation]:
         event = row.event
         if row.name == "JobOpened":
             opened[event["batch_id"]] += 1
-        elif row.name in ("JobDelivered", "JobBlocked", "JobCancelled"):
+        elif row.name in ("JobDelivered", "JobBlocked", "JobCancelled", "JobArchived"):
             ended[row.batch_id][row.name] += 1
         elif row.name in BATCH:
             sources, state = BATCH[row.name]

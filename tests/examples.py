@@ -15,6 +15,7 @@ from dispatch.domain.job import events as job
 from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.operations import events as operations
 from dispatch.domain.person import Person
+from dispatch.domain.replay import events as replay
 from dispatch.domain.rows import RowCode, RowError
 from dispatch.domain.source import events as source
 
@@ -74,7 +75,7 @@ rejected = batch.BatchRejected(
 chunk_admitted = batch.ChunkAdmitted(batch_id=BATCH_ID, at=NOON, chunk=1, row_through=12, jobs=9, duplicates=1)
 admitted = batch.BatchAdmitted(batch_id=BATCH_ID, at=NOON, jobs=9, duplicates=2, db_duration_ms=120)
 closed = batch.BatchClosed(
-    batch_id=BATCH_ID, at=NOON, outcome="complete_with_exceptions", delivered=7, blocked=1, cancelled=1
+    batch_id=BATCH_ID, at=NOON, outcome="complete_with_exceptions", delivered=7, blocked=1, cancelled=1, archived=1
 )
 approval_requested = batch.ApprovalRequested(
     batch_id=BATCH_ID,
@@ -178,6 +179,10 @@ raised = job.EscalationRaised(job_id=JOB_ID, at=NOON, level=2)
 blocked = job.JobBlocked(job_id=JOB_ID, at=NOON, stage="verify", rule="PE2", reason="no_lawful_basis")
 delivered = job.JobDelivered(job_id=JOB_ID, at=NOON)
 cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer moved", was_escalated=True)
+archived = job.JobArchived(job_id=JOB_ID, at=NOON, stage="verify", by="ann", reason="provider closed down")
+rerouted = job.JobRerouted(
+    job_id=JOB_ID, at=NOON, from_stage="verify", stage="clear", attempt=6, by="ann", reason="verifier is down"
+)
 
 erased = contact.SubjectErased(
     contact_id="7a4d3f2b-8c1e-8e5f-9b6a-0c1d2e3f4a5b", at=NOON, by="ann", reason="request 4711", jobs=(JOB_ID,)
@@ -225,6 +230,30 @@ reconciled = operations.ReconciliationRun(
     ),
     duration_ms=840,
 )
+REPLAY_ID = "8d2c4f6a-1b3e-8a5c-9d7f-2e4b6c8a0d1f"
+replay_requested = replay.ReplayRequested(
+    replay_id=REPLAY_ID,
+    at=NOON,
+    action=replay.ReplayAction.REROUTE,
+    selection=replay.Selection(
+        fingerprint="3f2b8c1e7a4d", stage="verify", code="timeout", batch_id=BATCH_ID, since=NOON - timedelta(days=1)
+    ),
+    counted=1,
+    by="ann",
+    reason="verifier is down",
+    per_second=50.0,
+    stage="clear",
+)
+replay_items_picked = replay.ReplayItemsPicked(
+    replay_id=REPLAY_ID, at=NOON, first=0, items=(replay.Picked(JOB_ID, 12),)
+)
+replay_progressed = replay.ReplayProgressed(
+    replay_id=REPLAY_ID, at=NOON, first=0, items=(replay.Reported(JOB_ID, "done"),)
+)
+replay_stopped = replay.ReplayStopped(
+    replay_id=REPLAY_ID, at=NOON, by="bob", reason="wrong group", results={"done": 1}, left=2
+)
+replay_completed = replay.ReplayCompleted(replay_id=REPLAY_ID, at=NOON, results={"done": 1})
 
 ONE_OF_EACH: tuple[Event, ...] = (
     reconciled,
@@ -267,6 +296,13 @@ ONE_OF_EACH: tuple[Event, ...] = (
     blocked,
     delivered,
     cancelled,
+    archived,
+    rerouted,
+    replay_requested,
+    replay_items_picked,
+    replay_progressed,
+    replay_stopped,
+    replay_completed,
 )
 
 receive = ask_batch.ReceiveBatch(

@@ -130,7 +130,7 @@ class World:
             ended = [jobs.fold(self.ledger.load(job).events) for job in self.job_ids]  # type: ignore[arg-type]  # as above
             counts = {
                 status: sum(job.status == status for job in ended if job.batch_id == batch)
-                for status in ("delivered", "blocked", "cancelled")
+                for status in ("delivered", "blocked", "cancelled", "archived")
             }
             try:
                 self._ask(ask_batch.CloseBatch(batch_id=batch, at=self.now, **counts))
@@ -139,12 +139,17 @@ class World:
 
     def _command(self, job_id: str, job: Job) -> ask_job.Command:
         stage, attempt = job.stage, job.attempt
-        match self.chance.randrange(24):
+        match self.chance.randrange(30):
             case 0:
                 return ask_job.CancelJob(job_id=job_id, at=self.now, by="ann", reason="customer moved")
-            case 1 | 2 | 3:
+            case 1 | 2 | 28:
+                return ask_job.ArchiveJob(job_id=job_id, at=self.now, by="ann", reason="told by phone")
+            case 3 | 4 | 29:
+                to = self.chance.choice(ROUTE)
+                return ask_job.RerouteJob(job_id=job_id, at=self.now, stage=to, by="ann", reason="verifier is down")
+            case 5 | 6 | 7:
                 return ask_job.ResumeJob(job_id=job_id, at=self.now, by="ann")
-            case 4 | 5 | 6 if stage == "dispatch":
+            case 8 | 9 | 10 if stage == "dispatch":
                 key = idempotency_key(job_id, stage)
                 return ask_job.StartStage(job_id=job_id, at=self.now, stage=stage, attempt=attempt, idempotency_key=key)
             case _:

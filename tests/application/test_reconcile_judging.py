@@ -22,7 +22,7 @@ CHUNKS = (
     replace(examples.chunk_admitted, chunk=2, row_through=12, jobs=4, duplicates=1),
 )
 ADMITTED = (examples.received, JUDGED, *CHUNKS, examples.admitted)
-CLOSED = replace(examples.closed, delivered=8, blocked=1, cancelled=0)
+CLOSED = replace(examples.closed, delivered=8, blocked=1, cancelled=0, archived=0)
 DONE = {"delivered": 8, "blocked": 1}
 VIEWED = ViewedBatch(status="complete_with_exceptions", jobs=9, delivered=8, blocked=1, cancelled=0, escalated=0)
 

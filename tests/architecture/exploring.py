@@ -76,6 +76,8 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         ask_job.SnoozeEscalation(job_id=JOB_ID, at=NOON, until=NOON + timedelta(hours=1), by="ann", reason=""),
         ask_job.RaiseEscalation(job_id=JOB_ID, at=NOON, level=2),
         *(ask_job.SettleDoubt(job_id=JOB_ID, at=NOON, by="ann", happened=said, note="") for said in (True, False)),
+        ask_job.ArchiveJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        *(ask_job.RerouteJob(job_id=JOB_ID, at=NOON, stage=stage, by="ann", reason="") for stage in job.route[:2]),
     ]
     if job.attempt > ATTEMPTS_SEEN:
         return commands

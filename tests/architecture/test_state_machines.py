@@ -17,6 +17,7 @@ from dispatch.domain.job import events as job
 from dispatch.domain.job.state import ENDED as JOB_ENDED
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.operations import events as operations
+from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state_machines.md").read_text(encoding="utf-8")
@@ -84,6 +85,7 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
         ("Job", get_args(job.Event)),
         ("Source", get_args(source.Event)),
         ("Operation", (operations.Event,)),
+        ("Replay", get_args(replay.Event)),
     ],
 )
 def test_the_table_lists_every_event_with_its_stored_fields(title: str, events: tuple[type, ...]):

@@ -13,6 +13,7 @@ from dispatch.domain.errors import DomainError
 from dispatch.domain.job import events as happened
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
+    ArchiveJob,
     AssignEscalation,
     Block,
     CancelJob,
@@ -83,6 +84,8 @@ class Step(msgspec.Struct, frozen=True):
                 return RaiseEscalation(job_id=JOB_ID, at=at, level=2)
             case "resume":
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
+            case "archive":
+                return ArchiveJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case "cancel":
                 return CancelJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case _:
@@ -144,7 +147,8 @@ def run(history: list[Step]) -> list[happened.Event]:
 @given(histories)
 def test_a_history_opens_once_ends_once_and_stays_ended(history: list[Step]):
     recorded = run(history)
-    ends = [isinstance(e, happened.JobBlocked | happened.JobDelivered | happened.JobCancelled) for e in recorded]
+    last = happened.JobBlocked | happened.JobDelivered | happened.JobCancelled | happened.JobArchived
+    ends = [isinstance(e, last) for e in recorded]
     assert [isinstance(e, happened.JobOpened) for e in recorded] == [True] + [False] * (len(recorded) - 1)
     assert not any(ends[:-1])
     assert ends[-1] is decider.fold(recorded).ended
@@ -185,7 +189,7 @@ def test_who_is_before_a_person_can_be_counted_from_the_events(history: list[Ste
     for e in run(history):
         job = decider.evolve(job, e)
         before_a_person += isinstance(e, happened.JobEscalated)
-        before_a_person -= isinstance(e, happened.JobResumed | happened.DoubtSettled)
+        before_a_person -= isinstance(e, happened.JobResumed | happened.DoubtSettled | happened.JobArchived)
         before_a_person -= isinstance(e, happened.JobCancelled) and e.was_escalated
         assert before_a_person == (job.status is JobStatus.ESCALATED)
 

@@ -18,21 +18,25 @@ from ledgers import cause, new_id, start
 pytestmark = pytest.mark.postgres
 
 
-def recorded_history(ledger, seed=1):
+def recorded_history(ledger, seed=2):  # One in which everything happens that the first test asks for.
     world = World(ledger, seed)
     for _ in world.history(batches=3, steps=330):
         pass
     found = [examples.source_added, examples.source_checked, examples.source_paused]
     ledger.append([Append(examples.SOURCE_ID, 0, found, cause())])
+    replayed = [examples.replay_requested, examples.replay_items_picked, examples.replay_progressed]
+    ledger.append([Append(examples.REPLAY_ID, 0, [*replayed, examples.replay_completed], cause())])
     return world
 
 
 def test_the_history_of_these_tests_reaches_every_table(ledger, projector, database_url):
     recorded_history(ledger)
     catch_up(projector)
-    assert all(counts(database_url).values()), counts(database_url)
+    filled = {table: rows for table, rows in counts(database_url).items() if table != "ops.failing"}
+    assert all(filled.values()), filled  # `failing` holds rows between two steps only.
     kinds = {type(record.event).__name__ for record in ledger.read(0, 10_000)}
-    assert {"JobDelivered", "JobBlocked", "JobCancelled", "JobEscalated", "JobResumed", "RetryScheduled"} <= kinds
+    ends = {"JobDelivered", "JobBlocked", "JobCancelled", "JobArchived"}
+    assert ends | {"JobEscalated", "JobResumed", "JobRerouted", "RetryScheduled"} <= kinds
 
 
 @pytest.mark.parametrize("limit", [1, 7])

@@ -27,6 +27,7 @@ STEPS: Mapping[str, Sequence[Step]] = {
     "StageFailed": (FIELDS_ADDED,),  # provider, message, in_doubt
     "JobOpened": (FIELDS_ADDED,),  # channel, priority, scheduled_at
     "StageCompleted": (FIELDS_ADDED,),  # priority
+    "BatchClosed": (FIELDS_ADDED,),  # archived
 }
 """By event, the steps from version 1 on. An event that is not here has had one version."""
 

@@ -22,11 +22,13 @@ from dispatch.domain.batch.events import (
 )
 from dispatch.domain.job.events import (
     DoubtSettled,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -79,11 +81,12 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     stages: tuple[StageTime, ...]
     repaired: int = 0  # Rows that corrections have mended after the batch was admitted: jobs or duplicates now.
     kept: int = 0
+    archived: int = 0  # Dead letters that a person put aside.
 
     @property
     def settled(self) -> int:
         """Jobs that ended or are before a person."""
-        return self.delivered + self.escalated + self.blocked + self.cancelled
+        return self.delivered + self.escalated + self.blocked + self.cancelled + self.archived
 
     @property
     def accounted_for(self) -> int:
@@ -211,7 +214,7 @@ class _Tally:
                 self._leave(job_id, at)
                 self._escalated.add(job_id)
                 self._times["last_settled_at"] = at
-            case JobResumed(stage=stage) | DoubtSettled(stage=stage):
+            case JobResumed(stage=stage) | DoubtSettled(stage=stage) | JobRerouted(stage=stage):
                 self._escalated.discard(job_id)
                 self._enter(job_id, stage, at)
             case JobDelivered():
@@ -220,6 +223,8 @@ class _Tally:
                 self._end(job_id, "blocked", at)
             case JobCancelled():
                 self._end(job_id, "cancelled", at)
+            case JobArchived():
+                self._end(job_id, "archived", at)
             case _:
                 pass  # It neither moves nor ends a job.
 
@@ -255,6 +260,7 @@ class _Tally:
             escalated=len(self._escalated),
             blocked=counts["blocked"],
             cancelled=counts["cancelled"],
+            archived=counts["archived"],
             open=len(self._at_stage),
             failed_attempts=counts["failed_attempts"],
             retries=counts["retries"],

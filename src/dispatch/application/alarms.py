@@ -1,4 +1,4 @@
-"""What a person has to look at now: batches that do not move, approvals that nobody gives, differences found."""
+"""What a person has to look at now: what does not move, what nobody answers, differences, dead letters, a backlog."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,20 +8,22 @@ import msgspec
 
 from dispatch.application.intake.turns import FILE_MISSING
 from dispatch.application.ports.clock import Clock
+from dispatch.application.ports.failures import Failures
 from dispatch.application.ports.intake_sheet import FAILURES_MAX, IntakeSheet, StuckBatch
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.reconciling import Runs, StandingError
 from dispatch.domain.batch.desk import LEVELS
 
 BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE = "batch_stuck", "approval_overdue", "reconciliation_difference"
-CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE)
+DEAD_LETTERS, BACKLOG = "dead_letters", "backlog"
+CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE, DEAD_LETTERS, BACKLOG)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not go on by itself, and what to do about it."""
 
     code: str  # One of CODES.
-    batch_id: str
+    batch_id: str  # Empty for what is about all batches.
     what: str
     since: datetime
     fix: str
@@ -35,11 +37,15 @@ class Alarms:
     queries: Queries
     clock: Clock
     runs: Runs
+    failures: Failures
+    dead_letters_max: int = 5
+    backlog_max: int = 100
 
     def __call__(self) -> list[Alarm]:
-        """The oldest first, stuck batches before approvals before differences."""
+        """The oldest first, stuck batches before approvals before differences, then what is about all batches."""
         differences = (_difference(error) for error in self.runs.standing())
-        return [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *differences]
+        batches = [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *differences]
+        return [*batches, *self._dead_letters(), *self._backlog()]
 
     def _overdue(self) -> Iterator[Alarm]:
         now = self.clock()
@@ -55,6 +61,30 @@ class Alarms:
                 f" {batch.approval_reason}",
                 since=batch.judged_at or batch.received_at,
                 fix=f"`dispatch batch approve {short} --reason TEXT`, or `dispatch batch reject {short} --reason TEXT`",
+            )
+
+    def _dead_letters(self) -> Iterator[Alarm]:
+        depth = self.failures.depth()
+        if depth.open > self.dead_letters_max and depth.oldest_at is not None:
+            yield Alarm(
+                code=DEAD_LETTERS,
+                batch_id="",
+                what=f"{depth.open:,} dead letters are open, more than {self.dead_letters_max:,};"
+                f" the oldest since {depth.oldest_at:%Y-%m-%d %H:%M} UTC",
+                since=depth.oldest_at,
+                fix="see what they have in common with `dispatch failures list`, and work a group off:"
+                " `dispatch failures retry FINGERPRINT --dry-run`",
+            )
+
+    def _backlog(self) -> Iterator[Alarm]:
+        overdue = self.failures.overdue()
+        if overdue.open > self.backlog_max and overdue.oldest_at is not None:
+            yield Alarm(
+                code=BACKLOG,
+                batch_id="",
+                what=f"{overdue.open:,} jobs should have moved on by now, more than {self.backlog_max:,}",
+                since=overdue.oldest_at,
+                fix="see which stage they are at with `dispatch pipeline`, and that relay and workers run",
             )
 
 

@@ -29,6 +29,7 @@ class CloseBatches:
                 delivered=batch.delivered,
                 blocked=batch.blocked,
                 cancelled=batch.cancelled,
+                archived=batch.archived,
             )
             asked = command_id(batch.batch_id, "close", batch.resets, batch.repaired)
             cause = Cause(command_id=asked, correlation_id=batch.batch_id, actor="timers")

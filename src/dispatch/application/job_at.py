@@ -11,10 +11,12 @@ from dispatch.domain.errors import DomainError
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     Event,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     StageCompleted,
     StageDeferred,
     StageFailed,
@@ -73,9 +75,9 @@ def _error_code(events: Sequence[Event]) -> str:
         match event:
             case StageFailed(error_code=code) | JobEscalated(reason=code) | StageDeferred(reason=code):
                 return code
-            case JobBlocked(reason=code) | JobCancelled(reason=code):
+            case JobBlocked(reason=code) | JobCancelled(reason=code) | JobArchived(reason=code):
                 return code
-            case JobOpened() | StageCompleted():
+            case JobOpened() | StageCompleted() | JobRerouted():
                 return ""
             case _:
                 continue  # It leaves the code as it was.

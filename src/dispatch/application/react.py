@@ -15,11 +15,13 @@ from dispatch.domain.batch.events import (
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import (
     DoubtSettled,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -59,10 +61,12 @@ def queue_after(event: Event) -> str | None:
             return "" if event.is_waiting else queue_of(route[0], priority)
         case StageCompleted(next_stage=next_stage, priority=priority):
             return queue_of(next_stage, priority) if next_stage else ""
-        case JobResumed(stage=stage) | DoubtSettled(stage=stage, happened=False):
+        case JobResumed(stage=stage) | DoubtSettled(stage=stage, happened=False) | JobRerouted(stage=stage):
             return stage  # Of any priority: a person sends thousands on at once, too.
-        case RetryScheduled() | StageDeferred() | JobEscalated() | JobBlocked() | JobDelivered() | JobCancelled():
-            return ""  # Due later by its due time, by a person, or never.
+        case RetryScheduled() | StageDeferred() | JobEscalated():
+            return ""  # Due later by its due time, or by a person.
+        case JobBlocked() | JobDelivered() | JobCancelled() | JobArchived():
+            return ""  # Never again.
         case _:
             return None
 

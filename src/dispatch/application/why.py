@@ -18,11 +18,13 @@ from dispatch.domain.job.events import (
     EscalationRaised,
     EscalationSnoozed,
     Event,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     Output,
     RetryScheduled,
     StageCompleted,
@@ -99,6 +101,9 @@ def _reason(job: Job, recorded: Sequence[Recorded], here: Sequence[Recorded], de
             before = "waited for a person" if cancelled.was_escalated else "was on its way"
             done = f"{cancelled.by} cancelled it while it {before}"
             return Reason(why=done, next="nothing: it has ended", code=cancelled.reason, inputs={"by": cancelled.by})
+        case JobArchived() as archived:
+            done = f"{archived.by} put it aside after it had failed for good"
+            return Reason(why=done, next="nothing: it has ended", code=archived.reason, inputs={"by": archived.by})
         case _:
             return _running(job, here)
 
@@ -220,7 +225,7 @@ def _at_this_stage(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
     for place in range(len(recorded) - 1, -1, -1):
         event = recorded[place].event
         moved = isinstance(event, StageCompleted) and event.next_stage
-        if moved or isinstance(event, JobOpened):
+        if moved or isinstance(event, JobOpened | JobRerouted):
             return recorded[place + 1 :]
     return recorded
 

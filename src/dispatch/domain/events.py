@@ -8,9 +8,10 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.contact import events as contact
 from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
+from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
 
-Event = batch.Event | job.Event | contact.Event | source.Event | operations.Event
+Event = batch.Event | job.Event | contact.Event | source.Event | operations.Event | replay.Event
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Stored name to type. A name that is not here is an error, never an import."""
@@ -22,13 +23,15 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """`batch`, `contact`, `job`, `operation` or `source`: whose stream the event belongs to."""
+    """`batch`, `contact`, `job`, `operation`, `replay` or `source`: whose stream the event belongs to."""
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
         return "source"
     if isinstance(event, operations.OperationEvent):
         return "operation"
+    if isinstance(event, replay.ReplayEvent):
+        return "replay"
     return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 

@@ -14,7 +14,7 @@ PLACEHOLDERS = (
     (re.compile(r"\"[^\"]*\"|“[^”]*”|`[^`]*`|(?<!\w)'[^']*'(?!\w)"), "<text>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}\b", re.IGNORECASE), "<id>"),
     (re.compile(r"\b(?:0x[0-9a-f]+|(?=[0-9a-f]*\d)[0-9a-f]{8,})\b", re.IGNORECASE), "<hex>"),
-    (re.compile(r"\b(?=\w*\d)\w*[-_]\w[\w-]*\b|\b[A-Za-z]+\d+\w*\b"), "<id>"),
+    (re.compile(r"\b(?=[\w-]*\d)[A-Za-z]\w*(?:-\w+)*\b"), "<id>"),
     (re.compile(r"[+-]?\d+(?:[.,:]\d+)*"), "<n>"),
 )
 """In this order: what is longer and more particular comes first, so that nothing of it is left for the next."""

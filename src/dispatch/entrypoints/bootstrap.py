@@ -15,6 +15,7 @@ from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
+from dispatch.adapters.postgres.failures import PostgresFailures
 from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.limits import PostgresLimiter
@@ -73,6 +74,7 @@ from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
+from dispatch.application.replays import Replays
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
@@ -99,6 +101,8 @@ class App:
     persons: PersonVault
     queries: Queries
     statistics: Statistics
+    failures: PostgresFailures
+    replays: Replays
     receive: ReceiveFile
     dry_run: DryRun
     admit: AdmitBatch
@@ -219,12 +223,12 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     persons = PostgresPersonVault(pool, keyring)
     ledger = EncryptedLedger(PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance), persons)
     engine = open_engine(url, read_only=True, pool_size=4)
-    queries = PostgresQueries(engine, list(stages))
+    queries, failures = PostgresQueries(engine, list(stages)), PostgresFailures(engine)
     files = FolderFileStore(settings.data / "files")
     receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
     folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
     places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
-    looks = PostgresSourceLooks(pool)
+    looks, limits = PostgresSourceLooks(pool), (settings.dead_letters_max, settings.backlog_max)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
     admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
@@ -256,6 +260,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         persons=persons,
         queries=queries,
         statistics=PostgresStatistics(engine),
+        failures=failures,
+        replays=Replays(ledger, failures, utc_now),
         receive=receive,
         dry_run=DryRun(ledger, natural_keys, queries, stages, prices, desk, utc_now),
         admit=admit,
@@ -285,7 +291,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         reconciliations=runs,
-        alarms=Alarms(intake_sheet, queries, utc_now, runs),
+        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, *limits),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

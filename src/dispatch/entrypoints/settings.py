@@ -32,6 +32,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "approval_value_pounds": (0, 1e12),
     "approval_minutes": (0.001, 1e6),
     "escalation_minutes": (0.001, 1e6),
+    "dead_letters_max": (0, 1_000_000_000),
+    "backlog_max": (0, 1_000_000_000),
     "checkpoint_every_s": (0.1, 86_400),
     "reconcile_every_minutes": (0, 10_080),
     "shutdown_grace_s": (0, 3600),
@@ -106,6 +108,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A folder with profiles of your own, `NAME.VERSION.toml`, beside those that come with dispatch."""
     webhook_senders: str = ""
     """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
+    dead_letters_max: int = 5
+    """More open dead letters than this are an alarm (acceptance S.09)."""
+    backlog_max: int = 100
+    """More jobs than this that should have moved on long ago are an alarm (acceptance S.09)."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
     source_folders: str = ""

@@ -53,7 +53,7 @@ def test_a_view_that_differs_is_found_and_rebuilt(bench, delivered, tamper):
 def test_a_job_that_only_the_view_knows_is_found(bench, delivered):
     bench.execute(
         "INSERT INTO ops.jobs SELECT (left(job_id::text, 28) || '000000ff')::uuid, batch_id, 255, reference, service,"
-        " price_pence, status, stage, attempts, error_code, opened_at, changed_at, due_at, version"
+        " price_pence, status, stage, attempts, error_code, opened_at, changed_at, due_at, version, priority"
         " FROM ops.jobs WHERE row_number = 1"
     )
     [finding] = bench.look().findings
@@ -80,8 +80,8 @@ def test_the_counters_of_a_batch_are_compared_with_its_jobs(bench, delivered):
     [finding] = bench.look().findings
     assert finding.code is Code.BATCH_VIEW_DIFFERS
     assert (finding.found, finding.expected) == (
-        "complete: 4 delivered, 1 blocked, 0 cancelled, 0 escalated, of 5 jobs",
-        "complete: 5 delivered, 0 blocked, 0 cancelled, 0 escalated, of 5 jobs",
+        "complete: 4 delivered, 1 blocked, 0 cancelled, 0 archived, 0 escalated, of 5 jobs",
+        "complete: 5 delivered, 0 blocked, 0 cancelled, 0 archived, 0 escalated, of 5 jobs",
     )
     assert [repair.kind for repair in bench.look(repair=True).repairs] == [RepairKind.REBUILD_VIEW]
     assert bench.codes() == {}

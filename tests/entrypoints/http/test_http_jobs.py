@@ -142,7 +142,7 @@ async def test_the_pipeline_adds_up(own_door: Door):
     await own_door.project()
     pipeline = (await own_door.client.get("/v1/pipeline")).json()
     assert pipeline["jobs"] == {
-        "running": 3, "waiting": 0, "escalated": 1, "blocked": 0, "delivered": 0, "cancelled": 1,
+        "running": 3, "waiting": 0, "escalated": 1, "blocked": 0, "delivered": 0, "cancelled": 1, "archived": 0,
     }  # fmt: skip
     [validate] = pipeline["stages"]
     assert (validate["stage"], validate["running"], validate["escalated"]) == ("validate", 3, 1)

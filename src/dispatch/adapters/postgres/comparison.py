@@ -60,7 +60,8 @@ SELECT topic, state, recorded_at, notification_id FROM ledger.stored_events
 WHERE originator_id = %s::text::uuid AND split_part(topic, '.', 1) <> 'RowsRefused' ORDER BY originator_version
 """
 VIEWED_BATCH = """
-SELECT status, jobs, delivered, blocked, cancelled, escalated FROM intake.batches WHERE batch_id = %s::text::uuid
+SELECT status, jobs, delivered, blocked, cancelled, archived, escalated
+FROM intake.batches WHERE batch_id = %s::text::uuid
 """
 BOUND = """
 SELECT max(id::text), count(*), EXISTS (
@@ -88,11 +89,12 @@ events AS (
            coalesce(max(version) FILTER (WHERE name = 'JobDelivered'), 0) AS delivered,
            coalesce(max(version) FILTER (WHERE name = 'JobBlocked'), 0) AS blocked,
            coalesce(max(version) FILTER (WHERE name = 'JobCancelled'), 0) AS cancelled,
+           coalesce(max(version) FILTER (WHERE name = 'JobArchived'), 0) AS archived,
            coalesce(max(version) FILTER (WHERE name = 'JobEscalated'), 0) AS escalated,
            coalesce(max(version) FILTER (WHERE name IN ('RetryScheduled', 'StageDeferred')), 0) AS waiting,
            coalesce(max(version) FILTER (
                WHERE name IN ('JobOpened', 'StageStarted', 'FailedOver', 'StageCompleted', 'JobResumed',
-                             'DoubtSettled')), 0) AS running,
+                             'DoubtSettled', 'JobRerouted')), 0) AS running,
            coalesce(max(version) FILTER (WHERE name = 'StageStarted'), 0) AS started,
            coalesce(max(version) FILTER (WHERE name IN ('StageCompleted', 'StageFailed')), 0) AS answered,
            max(version) FILTER (WHERE name IN ('StageStarted', 'StageCompleted')) AS staged,
@@ -100,7 +102,8 @@ events AS (
            min(version) FILTER (WHERE begins) AS began, min(version) FILTER (WHERE clears) AS cleared
     FROM events GROUP BY originator_id HAVING bool_or(name = ANY(%(job_events)s))
 ), standing AS (
-    SELECT facts.*, CASE greatest(delivered, blocked, cancelled, escalated, waiting, running)
+    SELECT facts.*, CASE greatest(delivered, blocked, cancelled, archived, escalated, waiting, running)
+        WHEN archived THEN 'archived'
         WHEN delivered THEN 'delivered' WHEN blocked THEN 'blocked' WHEN cancelled THEN 'cancelled'
         WHEN escalated THEN 'escalated' WHEN waiting THEN 'waiting' ELSE 'running' END AS status,
         coalesce(nullif(last.event->>'next_stage', ''), last.event->>'stage') AS stage
@@ -124,7 +127,8 @@ SUSPECTS = """
        OR coalesce(began, sent) IS NOT NULL AND (
               coalesce(began > sent, sent IS NOT NULL AND began IS NULL)
               OR coalesce(cleared > least(began, sent), true))
-       OR (greatest(delivered, blocked, cancelled) > 0 AND greatest(delivered, blocked, cancelled) < fact.version)
+       OR (greatest(delivered, blocked, cancelled, archived) > 0
+           AND greatest(delivered, blocked, cancelled, archived) < fact.version)
        OR (fact.status IN ('running', 'waiting') AND moved_at < now() - interval '2 minutes' AND (
               started > answered OR fact.stage IS NULL OR fact.stage = ANY(%(quiet)s)))
 )

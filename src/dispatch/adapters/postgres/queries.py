@@ -23,12 +23,13 @@ from dispatch.domain.job.state import JobStatus
 
 BATCH = """
 SELECT batch_id::text, run, file_name, file_hash, file_bytes, profile, received_by, error_threshold_percent,
-       CASE WHEN status = 'processing' AND escalated > 0 AND escalated = jobs - delivered - blocked - cancelled
+       CASE WHEN status = 'processing' AND escalated > 0
+             AND escalated = jobs - delivered - blocked - cancelled - archived
             THEN 'waiting_on_people' ELSE status END AS status,
        rejection_code, rejection_reason, rows, accepted, rejected, duplicates, jobs, delivered, blocked, cancelled,
        escalated, errors_by_code, parse_duration_ms, db_duration_ms, created_at AS received_at, judged_at, admitted_at,
        closed_at, ids_from, priority, value_pence, stopped_at_row, approval_reason, approval_level, approval_due_at,
-       decided_by, corrections, corrections_judged, repaired, resets
+       decided_by, corrections, corrections_judged, repaired, resets, archived
 FROM intake.batches
 """
 BATCHES = f"WITH batch AS ({BATCH}) SELECT * FROM batch"  # noqa: S608 - a constant
@@ -58,10 +59,12 @@ FROM ops.stage_progress WHERE batch_id = :batch_id
 JOB_TOTALS = """
 SELECT greatest(0, batches.open + single.open - jobs.waiting)::bigint AS running, jobs.waiting,
        batches.escalated + single.escalated AS escalated, batches.blocked + single.blocked AS blocked,
-       batches.delivered + single.delivered AS delivered, batches.cancelled + single.cancelled AS cancelled
-FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - escalated), 0)::bigint AS open,
+       batches.delivered + single.delivered AS delivered, batches.cancelled + single.cancelled AS cancelled,
+       batches.archived
+FROM (SELECT coalesce(sum(jobs - delivered - blocked - cancelled - archived - escalated), 0)::bigint AS open,
              coalesce(sum(escalated), 0)::bigint AS escalated, coalesce(sum(blocked), 0)::bigint AS blocked,
-             coalesce(sum(delivered), 0)::bigint AS delivered, coalesce(sum(cancelled), 0)::bigint AS cancelled
+             coalesce(sum(archived), 0)::bigint AS archived, coalesce(sum(delivered), 0)::bigint AS delivered,
+             coalesce(sum(cancelled), 0)::bigint AS cancelled
       FROM intake.batches) AS batches,
      (SELECT coalesce(sum(accepted - delivered - blocked - cancelled - escalated), 0)::bigint AS open,
              coalesce(sum(escalated), 0)::bigint AS escalated, coalesce(sum(blocked), 0)::bigint AS blocked,
@@ -78,7 +81,7 @@ FROM ops.sources AS source LEFT JOIN ops.source_looks AS look USING (source_id)
 WHERE status <> 'removed' ORDER BY name
 """
 CLOSABLE = """
-WHERE status = 'processing' AND jobs = delivered + blocked + cancelled AND corrections_judged >= corrections
+WHERE status = 'processing' AND jobs = delivered + blocked + cancelled + archived AND corrections_judged >= corrections
 ORDER BY created_at LIMIT :limit
 """
 READING = """

@@ -55,11 +55,12 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True):
     corrections_judged: int = 0
     repaired: int = 0  # Rows that corrections have mended after the batch was admitted.
     resets: int = 0
+    archived: int = 0  # Dead letters that a person put aside.
 
     @property
     def running(self) -> int:
         """Jobs that neither ended nor wait for a person."""
-        return self.jobs - self.delivered - self.blocked - self.cancelled - self.escalated
+        return self.jobs - self.delivered - self.blocked - self.cancelled - self.archived - self.escalated
 
 
 class JobRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +145,7 @@ class ViewPosition(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """All jobs of all batches, and all notifications, by where they stand; the six sum up to every job."""
+    """All jobs of all batches, and all notifications, by where they stand; the seven sum up to every job."""
 
     running: int
     waiting: int
@@ -152,6 +153,7 @@ class JobTotals(msgspec.Struct, frozen=True, kw_only=True):
     blocked: int
     delivered: int
     cancelled: int
+    archived: int
 
 
 class ViewsUnavailable(Exception):

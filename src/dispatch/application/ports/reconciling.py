@@ -67,6 +67,7 @@ class ViewedBatch(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     blocked: int
     cancelled: int
+    archived: int = 0
     escalated: int
 
 

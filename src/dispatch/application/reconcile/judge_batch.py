@@ -26,7 +26,7 @@ CLOSES_WITHIN = timedelta(seconds=60)
 """Timers close a batch within a second; a view may be behind for a while."""
 _TAKEN_IN = frozenset({BatchStatus.UPLOADED, BatchStatus.ADMITTING, BatchStatus.UNDOING})
 _CLOSED = frozenset({BatchStatus.COMPLETE, BatchStatus.COMPLETE_WITH_EXCEPTIONS})
-_ENDS = (JobStatus.DELIVERED, JobStatus.BLOCKED, JobStatus.CANCELLED)
+_ENDS = (JobStatus.DELIVERED, JobStatus.BLOCKED, JobStatus.CANCELLED, JobStatus.ARCHIVED)
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -137,13 +137,13 @@ def _closing(history: BatchHistory, batch: Batch, jobs: BatchJobs, place: Place,
     still = sum(jobs.now.values()) + sum(jobs.before.values()) - sum(ended.values())
     if batch.status in _CLOSED:
         closed = next(event for event in reversed(history.events) if isinstance(event, BatchClosed))
-        said = _ends(closed.outcome, closed.delivered, closed.blocked, closed.cancelled)
+        said = _ends(closed.outcome, closed.delivered, closed.blocked, closed.cancelled, closed.archived)
         kept = sum(jobs.before.values()) - jobs.before.get(JobStatus.CANCELLED, 0)
         delivered, blocked = ended[JobStatus.DELIVERED], ended[JobStatus.BLOCKED]
         cancelled = jobs.now.get(JobStatus.CANCELLED, 0)
         whole = delivered == sum(jobs.now.values()) + kept and batch.rejected == 0
         outcome = BatchStatus.COMPLETE if whole else BatchStatus.COMPLETE_WITH_EXCEPTIONS
-        wanted = _ends(outcome.value, delivered, blocked, cancelled)
+        wanted = _ends(outcome.value, delivered, blocked, cancelled, ended[JobStatus.ARCHIVED])
         if still:
             what = "the batch is closed, and some of its jobs are open"
             yield place.finding(Code.BATCH_CLOSED_EARLY, what, f"{still:,} open jobs", "no open job")
@@ -167,19 +167,21 @@ def _view(batch: Batch, jobs: BatchJobs, viewed: ViewedBatch | None, place: Plac
         return  # Between the reset and the new admission the view shows what is left of before.
     there = sum(jobs.now.values()) + sum(kept.values())
     expected = _said(status, there, counts)
-    found = _said(viewed.status, viewed.jobs, [viewed.delivered, viewed.blocked, viewed.cancelled, viewed.escalated])
+    shown = [viewed.delivered, viewed.blocked, viewed.cancelled, viewed.archived, viewed.escalated]
+    found = _said(viewed.status, viewed.jobs, shown)
     if found != expected:
         what = "the view shows the batch otherwise than the ledger"
         yield place.finding(Code.BATCH_VIEW_DIFFERS, what, found, expected)
 
 
 def _said(status: str, jobs: int, counts: Sequence[int]) -> str:
-    delivered, blocked, cancelled, escalated = counts
-    return f"{_ends(status, delivered, blocked, cancelled)}, {escalated:,} escalated, of {jobs:,} jobs"
+    *ends, escalated = counts
+    return f"{_ends(status, *ends)}, {escalated:,} escalated, of {jobs:,} jobs"
 
 
-def _ends(status: str, delivered: int, blocked: int, cancelled: int) -> str:
-    return f"{status}: {delivered:,} delivered, {blocked:,} blocked, {cancelled:,} cancelled"
+def _ends(status: str, delivered: int, blocked: int, cancelled: int, archived: int) -> str:
+    ended = f"{delivered:,} delivered, {blocked:,} blocked, {cancelled:,} cancelled, {archived:,} archived"
+    return f"{status}: {ended}"
 
 
 def _waits_for_intake(batch: Batch) -> bool:

@@ -8,6 +8,7 @@ from dispatch.application.reconcile.findings import Code, Finding, Place
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     Event,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
@@ -24,6 +25,7 @@ STALE_AFTER = timedelta(seconds=60)
 DOUBT_AFTER = timedelta(minutes=2)
 """A recorded start whose answer is not recorded after so long is in doubt."""
 SENDS, CLEARS = "dispatch", "clear"
+ENDS = (JobDelivered, JobBlocked, JobCancelled, JobArchived)
 
 
 def judge_job(job: SuspectJob, now: datetime, quiet: Sequence[str]) -> Iterator[Finding]:
@@ -67,7 +69,7 @@ def _history(events: Sequence[Event], job: Job, place: Place) -> Iterator[Findin
     sends = [at for at, event in enumerate(events) if isinstance(event, StageCompleted) and event.stage == SENDS]
     starts = [at for at, event in enumerate(events) if isinstance(event, StageStarted) and event.stage == SENDS]
     clears = [at for at, event in enumerate(events) if isinstance(event, StageCompleted) and event.stage == CLEARS]
-    ends = [at for at, event in enumerate(events) if isinstance(event, JobDelivered | JobBlocked | JobCancelled)]
+    ends = [at for at, event in enumerate(events) if isinstance(event, ENDS)]
     if SENDS in job.route and job.status is JobStatus.DELIVERED and not sends:
         yield place.finding(Code.DELIVERED_WITHOUT_SEND, "delivered, but nothing was sent", "no send", "one send")
     if len(sends) > 1:

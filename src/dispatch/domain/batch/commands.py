@@ -74,6 +74,7 @@ class CloseBatch(BatchCommand, frozen=True, kw_only=True):
     delivered: int
     blocked: int
     cancelled: int
+    archived: int = 0
 
 
 class DecisionCommand(BatchCommand, frozen=True, kw_only=True):

@@ -200,7 +200,7 @@ def close(command: CloseBatch, batch: Batch) -> list[Event]:
         return []
     if batch.corrections_judged < len(batch.corrections):
         raise BatchBusy(command.batch_id, "corrected rows wait to be judged")
-    ended = command.delivered + command.blocked + command.cancelled
+    ended = command.delivered + command.blocked + command.cancelled + command.archived
     if batch.status is not BatchStatus.PROCESSING or ended != batch.jobs:
         raise BatchHasOpenJobs(command.batch_id, f"{ended} of {batch.jobs} ended")
     whole = command.delivered == batch.jobs and batch.rejected == 0
@@ -213,6 +213,7 @@ def close(command: CloseBatch, batch: Batch) -> list[Event]:
             delivered=command.delivered,
             blocked=command.blocked,
             cancelled=command.cancelled,
+            archived=command.archived,
         )
     ]
 

@@ -88,6 +88,7 @@ class BatchClosed(BatchEvent, frozen=True, kw_only=True):
     delivered: int
     blocked: int
     cancelled: int
+    archived: int = 0
 
 
 class ApprovalRequested(BatchEvent, frozen=True, kw_only=True):

@@ -154,6 +154,21 @@ class CancelJob(JobCommand, frozen=True, kw_only=True):
     reason: str
 
 
+class ArchiveJob(JobCommand, frozen=True, kw_only=True):
+    """Put an escalated job aside for good; unlike cancelling, also one that was sent."""
+
+    by: str
+    reason: str
+
+
+class RerouteJob(JobCommand, frozen=True, kw_only=True):
+    """Have an escalated job go on at another stage of its route."""
+
+    stage: str
+    by: str
+    reason: str
+
+
 OfPeople = SettleDoubt | AssignEscalation | SnoozeEscalation | RaiseEscalation
 
-Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | OfPeople | CancelJob
+Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | OfPeople | CancelJob | ArchiveJob | RerouteJob

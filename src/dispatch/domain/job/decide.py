@@ -6,6 +6,7 @@ from typing import assert_never
 from dispatch.domain.decider import Decider
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
+    ArchiveJob,
     Block,
     CancelJob,
     Command,
@@ -17,6 +18,7 @@ from dispatch.domain.job.commands import (
     OpenJob,
     PassOver,
     RecordOutcome,
+    RerouteJob,
     ResumeJob,
     StartStage,
     TryAgain,
@@ -47,6 +49,7 @@ from dispatch.domain.job.refusals import (
     ScheduledInThePast,
     ScheduledTooFarAhead,
 )
+from dispatch.domain.job.rerouting import archive, reroute
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
 
 SCHEDULED_LATE_MAX = timedelta(minutes=1)
@@ -59,8 +62,8 @@ def decide(command: Command, job: Job) -> list[Event]:
 
     Raises:
         JobUnknown, RouteEmpty, RouteRepeatsStage, ScheduledInThePast, ScheduledTooFarAhead, JobNotEscalated,
-        JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt: the command breaks a rule; so does what `decide_of_people`
-        raises.
+        JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt, StageNotInRoute, StageNotSkippable: the command breaks a
+        rule; so does what `decide_of_people` raises.
     """
     match command:
         case OpenJob():
@@ -78,6 +81,12 @@ def decide(command: Command, job: Job) -> list[Event]:
         case EscalationCommand():
             _known(command, job)
             return decide_of_people(command, job)
+        case ArchiveJob():
+            _known(command, job)
+            return archive(command, job)
+        case RerouteJob():
+            _known(command, job)
+            return reroute(command, job)
         case _:
             assert_never(command)
 

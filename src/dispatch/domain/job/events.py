@@ -169,6 +169,24 @@ class JobCancelled(JobEvent, frozen=True, kw_only=True):
     was_escalated: bool
 
 
+class JobArchived(JobEvent, frozen=True, kw_only=True):
+    """A person put an escalated job aside for good, sent or not: it is an exception of its batch."""
+
+    stage: str
+    by: str
+    reason: str
+
+
+class JobRerouted(JobEvent, frozen=True, kw_only=True):
+    """A person had an escalated job go on at another stage of its route."""
+
+    from_stage: str
+    stage: str
+    attempt: int  # The attempt to come there; it never repeats one that was made.
+    by: str
+    reason: str
+
+
 Event = (
     JobOpened
     | StageStarted
@@ -186,4 +204,6 @@ Event = (
     | JobBlocked
     | JobDelivered
     | JobCancelled
+    | JobArchived
+    | JobRerouted
 )

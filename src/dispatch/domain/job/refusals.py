@@ -67,3 +67,15 @@ class ScheduledTooFarAhead(DomainError):
     """The time for which it is scheduled is too far away for its lawful basis to be known."""
 
     code = "scheduled_too_far_ahead"
+
+
+class StageNotInRoute(DomainError):
+    """A job can only go on at a stage of its own route."""
+
+    code = "stage_not_in_route"
+
+
+class StageNotSkippable(DomainError):
+    """The consent gate and the sending cannot be skipped: the job has to pass them itself."""
+
+    code = "stage_not_skippable"

@@ -14,11 +14,13 @@ from dispatch.domain.job.events import (
     EscalationSnoozed,
     Event,
     FailedOver,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     Output,
     RetryScheduled,
@@ -40,11 +42,12 @@ class JobStatus(StrEnum):
     BLOCKED = "blocked"
     DELIVERED = "delivered"
     CANCELLED = "cancelled"
+    ARCHIVED = "archived"  # A dead letter that a person put aside.
 
 
 AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 """An attempt is to be made, now or when it is due."""
-ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED})
+ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0  # Of the people who are asked; 0 while it is before nobody.
     assignee: str = ""
     snoozed_until: datetime | None = None
+    attempted: int = 0  # The highest number of an attempt at any stage.
     route: tuple[str, ...] = ()
     batch_id: str = ""
     row: int = 0
@@ -117,7 +121,12 @@ def evolve(job: Job, event: Event) -> Job:
             )
         case StageStarted():
             return replace(
-                job, status=JobStatus.RUNNING, started_attempt=event.attempt, provider=event.provider, due_at=None
+                job,
+                status=JobStatus.RUNNING,
+                started_attempt=event.attempt,
+                attempted=max(job.attempted, event.attempt),
+                provider=event.provider,
+                due_at=None,
             )
         case FailedOver():
             passed_over = (*job.passed_over, event.provider)
@@ -133,6 +142,7 @@ def evolve(job: Job, event: Event) -> Job:
                 provider="",
                 passed_over=(),
                 in_doubt=False,
+                attempted=max(job.attempted, event.attempt),
                 due_at=None,
                 outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
                 person=event.person or job.person,
@@ -143,6 +153,7 @@ def evolve(job: Job, event: Event) -> Job:
                 job,
                 attempts=event.attempt,
                 started_attempt=0,
+                attempted=max(job.attempted, event.attempt),
                 passed_over=(),
                 in_doubt=event.in_doubt,
                 due_at=None,
@@ -183,3 +194,8 @@ def evolve(job: Job, event: Event) -> Job:
             return replace(job, status=JobStatus.DELIVERED)
         case JobCancelled():
             return replace(job, status=JobStatus.CANCELLED)
+        case JobArchived():
+            return replace(job, status=JobStatus.ARCHIVED)
+        case JobRerouted():
+            before = event.attempt - 1
+            return replace(job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before)

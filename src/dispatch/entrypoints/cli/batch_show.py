@@ -77,7 +77,8 @@ def _show_batch(console: Console, row: BatchRow) -> None:
         "value": pounds(row.value_pence),
         "received": f"{row.received_at:%Y-%m-%d %H:%M:%S} UTC, {age(row.received_at)} ago",
         "rows": f"{row.rows:,}: {judged}; budget {row.error_threshold_percent}%",
-        "jobs": f"{row.jobs:,}: {ended}, {row.cancelled:,} cancelled, {row.running:,} on their way",
+        "jobs": f"{row.jobs:,}: {ended}, {row.cancelled:,} cancelled, {row.archived:,} put aside,"
+        f" {row.running:,} on their way",
         "intake": f"Parse Time {duration(row.parse_duration_ms / 1000)} | DB Time {duration(row.db_duration_ms / 1000)}"
         f" | Throughput {throughput:,.0f} rows/s",
     }

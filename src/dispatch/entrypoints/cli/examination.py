@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK, DIFFERENCE
+from dispatch.application.alarms import APPROVAL_OVERDUE, BACKLOG, BATCH_STUCK, DEAD_LETTERS, DIFFERENCE
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.cli.context import Cli
@@ -207,7 +207,7 @@ def _publisher(cli: Cli) -> Finding:
 
 
 def _alarms(cli: Cli) -> Iterator[Finding]:
-    """Batches that do not move (acceptance 1.16), approvals that nobody gives, and differences that were found."""
+    """Batches that do not move (1.16), approvals that nobody gives, differences, dead letters, a backlog (S.09)."""
     try:
         with cli.open_app() as app:
             alarms = app.alarms()
@@ -215,15 +215,20 @@ def _alarms(cli: Cli) -> Iterator[Finding]:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
     names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", DIFFERENCE: "reconciliation"}
-    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN, DIFFERENCE: Level.FAIL}
+    names |= {DEAD_LETTERS: "dead letters", BACKLOG: "backlog"}
     for alarm in alarms:
-        yield Finding(names[alarm.code], levels[alarm.code], f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
+        level = Level.FAIL if alarm.code in (BATCH_STUCK, DIFFERENCE) else Level.WARN
+        yield Finding(names[alarm.code], level, f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
     if not any(alarm.code == BATCH_STUCK for alarm in alarms):
         yield Finding("batches", Level.OK, "none is stuck on its way in")
     if not any(alarm.code == APPROVAL_OVERDUE for alarm in alarms):
         yield Finding("approvals", Level.OK, "none is overdue")
     if not any(alarm.code == DIFFERENCE for alarm in alarms):
         yield Finding("reconciliation", Level.OK, "the last ones found nothing that breaks a promise")
+    if not any(alarm.code == DEAD_LETTERS for alarm in alarms):
+        yield Finding("dead letters", Level.OK, "few or none are open")
+    if not any(alarm.code == BACKLOG for alarm in alarms):
+        yield Finding("backlog", Level.OK, "jobs move on in time")
 
 
 def _nats(settings: Settings) -> Finding:

@@ -20,6 +20,7 @@ COMMANDS = {
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "notify": (f"{HERE}.notify:notify", "Send single messages, and see what became of them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),
+    "failures": (f"{HERE}.failures:failures", "What failed for good, in groups, and working it off."),
     "contact": (f"{HERE}.contact:contact", "The people behind addresses: erase what is known of one."),
     "privacy": (f"{HERE}.privacy:privacy", "The keys under which personal data is encrypted."),
     "profile": (f"{HERE}.profile:profile", "What kinds of file can be taken in, and making one of your own."),

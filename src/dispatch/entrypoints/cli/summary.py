@@ -96,6 +96,7 @@ def _fates(counted: Account) -> list[tuple[str, int]]:
     ]
     sometimes = [
         ("cancelled", counted.cancelled),
+        ("put aside", counted.archived),
         ("still open", counted.open),
         ("good, but not admitted", counted.not_admitted),
     ]
@@ -136,7 +137,8 @@ def _check(made: Summary) -> Text:
     parts = [counted.delivered, counted.escalated, counted.blocked, counted.cancelled, counted.rejected]
     names = ["delivered", "escalated", "blocked", "cancelled", "rejected", "duplicates"]
     parts.append(counted.duplicates)
-    for name, count in (("open", counted.open), ("not admitted", counted.not_admitted)):
+    rarer = [("put aside", counted.archived), ("open", counted.open), ("not admitted", counted.not_admitted)]
+    for name, count in rarer:
         if count:
             names.append(name)
             parts.append(count)

@@ -2,6 +2,7 @@
 
 from collections import Counter as Counts
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import structlog
 from litestar import MediaType, Response, get
@@ -38,7 +39,7 @@ class ViewsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(f"{PREFIX}views_up", "1 when the views could be read for this scrape.")
         try:
-            families = [*self._stages(), *self._jobs(), *self._lag(), *self._alarms()]
+            families = [*self._stages(), *self._jobs(), *self._lag(), *self._dead_letters(), *self._alarms()]
         except (LedgerUnavailable, ViewsUnavailable) as error:
             log.warning("metrics.views_unavailable", error=type(error).__name__)
             families = []
@@ -92,6 +93,15 @@ class ViewsCollector(Collector):
             events.add_metric([], lag.events)
             seconds.add_metric([], lag.seconds)
         yield from (events, seconds)
+
+    def _dead_letters(self) -> Iterator[Metric]:
+        depth = self._app.failures.depth()
+        letters = GaugeMetricFamily(f"{PREFIX}dead_letters", "Jobs that failed for good and wait for a person.")
+        letters.add_metric([], depth.open)
+        oldest = GaugeMetricFamily(f"{PREFIX}dead_letters_oldest_age_seconds", "Age of the oldest of them.")
+        age_s = (datetime.now(UTC) - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
+        oldest.add_metric([], max(0.0, age_s))
+        yield from (letters, oldest)
 
     def _alarms(self) -> Iterator[Metric]:
         alarms = GaugeMetricFamily(f"{PREFIX}alarms", "What a person has to look at, by code.", labels=["code"])

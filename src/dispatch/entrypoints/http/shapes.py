@@ -61,7 +61,7 @@ def shown(row: BatchRow, now: datetime | None = None) -> BatchShown:
     """A batch as it is shown. `now` is what the clock says while the batch is open."""
     message = intake_message(row)
     intake_ms = row.parse_duration_ms + row.db_duration_ms
-    ended = row.delivered + row.blocked + row.cancelled
+    ended = row.delivered + row.blocked + row.cancelled + row.archived
     seconds = ((row.closed_at or now or datetime.now(UTC)) - row.received_at).total_seconds()
     is_moving = seconds > 0 and row.status is not BatchStatus.WAITING_ON_PEOPLE
     return BatchShown(

@@ -1,4 +1,4 @@
-"""The timers role: closes batches, escalates what nobody answers, files addresses, removes old files, compares.
+"""The timers role: closes batches, runs replays, escalates what nobody answers, removes old files, compares.
 
 Two of them are harmless.
 """
@@ -34,6 +34,8 @@ async def run(context: RoleContext) -> None:
         try:
             for batch_id in await asyncio.to_thread(context.app.close_batches):
                 log.info("batch.closed", batch_id=batch_id)
+            for step in await asyncio.to_thread(context.app.replays.run):
+                log.info("replay.progressed", replay_id=step.replay_id, jobs=step.jobs, left=step.left)
             while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():
                 pass
             for overdue in await asyncio.to_thread(context.app.escalate_approvals):

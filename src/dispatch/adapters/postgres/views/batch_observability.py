@@ -3,7 +3,8 @@
 OBSERVABILITY = """
 CREATE VIEW intake.v_batch_observability AS
 SELECT batch_id, run, file_name, file_hash, profile,
-       CASE WHEN status = 'processing' AND escalated > 0 AND escalated = jobs - delivered - blocked - cancelled
+       CASE WHEN status = 'processing' AND escalated > 0
+             AND escalated = jobs - delivered - blocked - cancelled - archived
             THEN 'waiting_on_people' ELSE status END AS status,
        priority, rows, accepted AS valid_rows, rejected AS invalid_rows, duplicates AS duplicate_rows, jobs,
        coalesce(round(100.0 * rejected / nullif(rows, 0), 2), 0)::float8 AS error_rate_percent,

@@ -28,10 +28,12 @@ from dispatch.domain.batch.events import (
 )
 from dispatch.domain.job.events import (
     DoubtSettled,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
+    JobRerouted,
     JobResumed,
 )
 
@@ -58,6 +60,7 @@ CREATE TABLE {schema}.batches (
     blocked bigint NOT NULL DEFAULT 0,
     cancelled bigint NOT NULL DEFAULT 0,
     escalated bigint NOT NULL DEFAULT 0,
+    archived bigint NOT NULL DEFAULT 0,
     parse_duration_ms bigint NOT NULL DEFAULT 0,
     db_duration_ms bigint NOT NULL DEFAULT 0,
     priority text NOT NULL DEFAULT 'normal',
@@ -164,9 +167,9 @@ WHERE batch_id = %s
 COUNT = """
 UPDATE {schema}.batches AS batch
 SET delivered = delivered + counted.d, blocked = blocked + counted.b, cancelled = cancelled + counted.c,
-    escalated = escalated + counted.e
-FROM unnest(%s::text[]::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-     AS counted (batch_id, d, b, c, e)
+    escalated = escalated + counted.e, archived = archived + counted.a
+FROM unnest(%s::text[]::uuid[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+     AS counted (batch_id, d, b, c, e, a)
 WHERE batch.batch_id = counted.batch_id
 """
 
@@ -175,7 +178,7 @@ class BatchesView(View):
     """Counts are sums of events: each job ends once, and is before a person once until it is sent on."""
 
     name = "batches"
-    version = 2
+    version = 3
     home = "intake"
     tables = ("batches", "row_errors")
     create = CREATE
@@ -191,15 +194,17 @@ class BatchesView(View):
                     counts.setdefault(batch_id, Counter())["blocked"] += 1
                 case JobEscalated():
                     counts.setdefault(batch_id, Counter())["escalated"] += 1
-                case JobResumed() | DoubtSettled():
+                case JobResumed() | DoubtSettled() | JobRerouted():
                     counts.setdefault(batch_id, Counter())["escalated"] -= 1
                 case JobCancelled(was_escalated=was_escalated):
                     counts.setdefault(batch_id, Counter())["cancelled"] += 1
                     counts[batch_id]["escalated"] -= was_escalated
+                case JobArchived():
+                    counts.setdefault(batch_id, Counter()).update(archived=1, escalated=-1)
                 case _:
                     self._project_batch(cursor, record)
         if counts:
-            names = ("delivered", "blocked", "cancelled", "escalated")
+            names = ("delivered", "blocked", "cancelled", "escalated", "archived")
             columns = [list(counts), *([count[name] for count in counts.values()] for name in names)]
             cursor.execute(self.sql(COUNT), columns)
 

@@ -10,19 +10,31 @@ from dispatch.adapters.postgres.views import (
     batch_performance,
     error_statistics,
     error_trends,
+    failure_groups,
     pipeline_health,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
+from dispatch.adapters.postgres.views.failures import FailuresView
 from dispatch.adapters.postgres.views.jobs import JobsView
 from dispatch.adapters.postgres.views.notifications import NotificationsView
+from dispatch.adapters.postgres.views.replays import ReplaysView
 from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
 from dispatch.adapters.postgres.views.view import Cursor, View
 
 VIEWS: dict[str, type[View]] = {
     kind.name: kind
-    for kind in (BatchesView, JobsView, EscalationsView, StageProgressView, SourcesView, NotificationsView)
+    for kind in (
+        BatchesView,
+        JobsView,
+        EscalationsView,
+        StageProgressView,
+        SourcesView,
+        NotificationsView,
+        FailuresView,
+        ReplaysView,
+    )
 }
 
 DERIVED = {
@@ -32,6 +44,7 @@ DERIVED = {
     **error_statistics.DERIVED,
     **batch_performance.DERIVED,
     **error_trends.DERIVED,
+    **failure_groups.DERIVED,
 }
 
 

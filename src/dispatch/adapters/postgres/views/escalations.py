@@ -10,8 +10,10 @@ from dispatch.domain.job.events import (
     EscalationAssigned,
     EscalationRaised,
     EscalationSnoozed,
+    JobArchived,
     JobCancelled,
     JobEscalated,
+    JobRerouted,
     JobResumed,
 )
 
@@ -98,6 +100,10 @@ class EscalationsView(View):
                 case EscalationRaised(job_id=job_id, at=at, level=level):
                     self._write(cursor, pending)
                     cursor.execute(self.sql(RAISE), (level, at, job_id))
+                case JobArchived(job_id=job_id, at=at):
+                    self._resolve(cursor, pending, job_id, at, "archived")
+                case JobRerouted(job_id=job_id, at=at):
+                    self._resolve(cursor, pending, job_id, at, "rerouted")
                 case _:
                     pass  # Nothing that brings a job before a person or takes it away.
         self._write(cursor, pending)

@@ -13,11 +13,13 @@ from dispatch.domain.job.events import (
     EscalationRaised,
     EscalationSnoozed,
     FailedOver,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     JobResumed,
     RetryScheduled,
     StageCompleted,
@@ -50,7 +52,8 @@ CREATE TABLE {schema}.jobs (
 ) WITH (fillfactor = 70);
 CREATE INDEX jobs_batch_idx ON {schema}.jobs (batch_id, job_id);
 CREATE INDEX jobs_due_idx ON {schema}.jobs (stage, due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id) WHERE status IN ('escalated', 'blocked', 'cancelled');
+CREATE INDEX jobs_exception_idx ON {schema}.jobs (status, job_id)
+    WHERE status IN ('escalated', 'blocked', 'cancelled', 'archived');
 """
 
 OPEN = """
@@ -121,6 +124,11 @@ class Move:
                 pass  # It stays where it is, before people.
             case JobCancelled(reason=reason):
                 self.status, self.error_code = JobStatus.CANCELLED, reason
+            case JobArchived(reason=reason):
+                self.status, self.error_code = JobStatus.ARCHIVED, reason
+            case JobRerouted(stage=stage, attempt=attempt):
+                self._run(stage, at)
+                self.attempts, self.error_code = attempt - 1, ""
             case _:
                 raise TypeError(f"not an event of a job: {event!r}")
 

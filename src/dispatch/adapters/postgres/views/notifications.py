@@ -13,12 +13,14 @@ from dispatch.application.notifications.opening import KIND
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.job.events import (
     DoubtSettled,
+    JobArchived,
     JobBlocked,
     JobCancelled,
     JobDelivered,
     JobEscalated,
     JobEvent,
     JobOpened,
+    JobRerouted,
     JobResumed,
 )
 
@@ -130,7 +132,10 @@ def _count(counts: Counter[tuple[str, str]], stream: str, event: JobEvent) -> No
             counts[stream, "escalated"] -= was_escalated
         case JobEscalated():
             counts[stream, "escalated"] += 1
-        case JobResumed() | DoubtSettled():
+        case JobArchived():
+            counts[stream, "cancelled"] += 1
+            counts[stream, "escalated"] -= 1
+        case JobResumed() | DoubtSettled() | JobRerouted():
             counts[stream, "escalated"] -= 1
         case _:
             pass  # It neither ends a notification nor brings it before a person.

@@ -9,6 +9,7 @@ from dispatch.domain.job.events import (
     JobBlocked,
     JobEscalated,
     JobOpened,
+    JobRerouted,
     RetryScheduled,
     StageCompleted,
     StageFailed,
@@ -62,6 +63,8 @@ class StageProgressView(View):
                     counts[batch, stage, "completed"] += 1
                     if next_stage:
                         counts[batch, next_stage, "entered"] += 1
+                case JobRerouted(stage=stage):
+                    counts[batch, stage, "entered"] += 1
                 case StageFailed(stage=stage):
                     counts[batch, stage, "failed_attempts"] += 1
                 case RetryScheduled(stage=stage):

@@ -1,0 +1,1 @@
+"""A replay: something done to many dead letters, with a report of each."""
