@@ -1,6 +1,6 @@
-"""What a person has to look at now: batches that do not move, and approvals that nobody gives."""
+"""What a person has to look at now: batches that do not move, approvals that nobody gives, endpoints given up."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,17 +10,19 @@ from dispatch.application.intake.turns import FILE_MISSING
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.intake_sheet import FAILURES_MAX, IntakeSheet, StuckBatch
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.webhooks import EndpointRow
+from dispatch.application.webhooks.deliver import GONE, SPENT
 from dispatch.domain.batch.desk import LEVELS
 
-BATCH_STUCK, APPROVAL_OVERDUE = "batch_stuck", "approval_overdue"
-CODES = (BATCH_STUCK, APPROVAL_OVERDUE)
+BATCH_STUCK, APPROVAL_OVERDUE, ENDPOINT_DISABLED = "batch_stuck", "approval_overdue", "endpoint_disabled"
+CODES = (BATCH_STUCK, APPROVAL_OVERDUE, ENDPOINT_DISABLED)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not go on by itself, and what to do about it."""
 
     code: str  # One of CODES.
-    batch_id: str
+    batch_id: str  # Empty where it is about no batch.
     what: str
     since: datetime
     fix: str
@@ -33,10 +35,11 @@ class Alarms:
     sheet: IntakeSheet
     queries: Queries
     clock: Clock
+    endpoints: Callable[[], Sequence[EndpointRow]] = list
 
     def __call__(self) -> list[Alarm]:
-        """The oldest first, stuck batches before approvals."""
-        return [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue()]
+        """The oldest first, stuck batches before approvals, then endpoints."""
+        return [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *self._given_up()]
 
     def _overdue(self) -> Iterator[Alarm]:
         now = self.clock()
@@ -53,6 +56,19 @@ class Alarms:
                 since=batch.judged_at or batch.received_at,
                 fix=f"`dispatch batch approve {short} --reason TEXT`, or `dispatch batch reject {short} --reason TEXT`",
             )
+
+    def _given_up(self) -> Iterator[Alarm]:
+        """Endpoints that were disabled over what they answered, or did not answer."""
+        for row in self.endpoints():
+            if row.disabled_reason in (GONE, SPENT):
+                yield Alarm(
+                    code=ENDPOINT_DISABLED,
+                    batch_id="",
+                    what=f"nothing is sent to endpoint {row.name} any more: {row.disabled_reason}",
+                    since=row.changed_at,
+                    fix=f"mend the receiver, then `dispatch endpoint enable {row.name}` and"
+                    f" `dispatch endpoint replay {row.name} --since TIME`; or `dispatch endpoint remove {row.name}`",
+                )
 
 
 def _stuck(batch: StuckBatch) -> Alarm:

@@ -6,10 +6,11 @@ import msgspec
 
 from dispatch.domain.batch import events as batch
 from dispatch.domain.contact import events as contact
+from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.job import events as job
 from dispatch.domain.source import events as source
 
-Event = batch.Event | job.Event | contact.Event | source.Event
+Event = batch.Event | job.Event | contact.Event | source.Event | endpoint.Event
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Stored name to type. A name that is not here is an error, never an import."""
@@ -21,11 +22,13 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """`batch`, `contact`, `job` or `source`: whose stream the event belongs to."""
+    """`batch`, `contact`, `endpoint`, `job` or `source`: whose stream the event belongs to."""
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
         return "source"
+    if isinstance(event, endpoint.EndpointEvent):
+        return "endpoint"
     return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 

@@ -20,6 +20,11 @@ def source_id(name: str) -> str:
     return _uuid8(hashlib.sha256(f"source:{name}".encode()).hexdigest())
 
 
+def endpoint_id(name: str) -> str:
+    """The id of the endpoint of this name."""
+    return _uuid8(hashlib.sha256(f"endpoint:{name}".encode()).hexdigest())
+
+
 def command_id(*parts: object) -> str:
     """An id for a command that is the same whenever the same thing is asked again."""
     return _uuid8(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest())

@@ -83,9 +83,11 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
+from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.settings import Settings, provider_prices
+from dispatch.entrypoints.webhooks import wire_endpoints
 
 PENCE = 100
 WHOLE_PERCENT = 100
@@ -118,6 +120,7 @@ class App:
     sources: SourceDesk
     look_at_source: LookAtSource
     source_looks: PostgresSourceLooks
+    endpoints: EndpointDesk
     close_batches: CloseBatches
     erase: EraseContact
     remove_old_files: RemoveOldFiles
@@ -155,6 +158,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.intake_sheet.prepare()
+        self.endpoints.queue.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -212,12 +216,11 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     keyring = Keyring(pool, MasterKeys(settings.data / "master.key", settings.master_key))
     persons = PostgresPersonVault(pool, keyring)
     ledger = EncryptedLedger(PostgresLedger(LedgerRecorder(open_datastore(url)), on_advance), persons)
-    engine = open_engine(url, read_only=True, pool_size=4)
-    queries = PostgresQueries(engine, list(stages))
+    queries = PostgresQueries(engine := open_engine(url, read_only=True, pool_size=4), list(stages))
     files = FolderFileStore(settings.data / "files")
     receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
-    folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
-    places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
+    folders = Folders([Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder])
+    places = RealPlaces(folders, Web(Allowed(settings.source_private_hosts)))
     looks = PostgresSourceLooks(pool)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
     admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
@@ -225,6 +228,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)
     intake_sheet = PostgresIntakeSheet(pool)
+    endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -260,6 +264,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         sources=SourceDesk(ledger, places, utc_now),
         look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
         source_looks=looks,
+        endpoints=endpoints,
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),
@@ -268,7 +273,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=DueSheet(pool),
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
-        alarms=Alarms(intake_sheet, queries, utc_now),
+        alarms=Alarms(intake_sheet, queries, utc_now, endpoints.list_all),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

@@ -10,6 +10,7 @@ import psycopg
 
 from dispatch.adapters.postgres.roles import APPLICATION, READER
 from dispatch.adapters.postgres.views.catalogue import VIEWS, readable
+from dispatch.adapters.postgres.webhook_queue import TABLES as WEBHOOK_TABLES
 
 TO_APPLICATION = """
 REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM PUBLIC, dispatch_app;
@@ -76,7 +77,16 @@ def grant(connection: psycopg.Connection[Any]) -> None:
 def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
-    return ["ops.positions", "ops.due_leases", "ops.intake_turns", "ops.source_looks", *readable(views), *rebuilding]
+    webhooks = list(WEBHOOK_TABLES)
+    return [
+        *webhooks,
+        "ops.positions",
+        "ops.due_leases",
+        "ops.intake_turns",
+        "ops.source_looks",
+        *readable(views),
+        *rebuilding,
+    ]
 
 
 def let_readers_read(cursor: psycopg.Cursor[Any], relations: Iterable[str]) -> None:

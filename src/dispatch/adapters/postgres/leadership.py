@@ -12,7 +12,12 @@ from dispatch.adapters.postgres.locks import Lock
 
 log = structlog.get_logger(__name__)
 
-KEYS = {"relay": Lock.LEAD_RELAY, "sealer": Lock.LEAD_SEALER, "sources": Lock.LEAD_SOURCES}
+KEYS = {
+    "relay": Lock.LEAD_RELAY,
+    "sealer": Lock.LEAD_SEALER,
+    "sources": Lock.LEAD_SOURCES,
+    "webhooks": Lock.LEAD_WEBHOOKS,
+}
 ASK_EVERY_S = 1.0
 CHECK_EVERY_S = 2.0
 SILENT_MAX_S = 10

@@ -16,3 +16,4 @@ class Lock(IntEnum):
     SEAL = _FIRST + 5
     LEAD_SOURCES = _FIRST + 6
     INTAKE_SHEET = _FIRST + 7
+    LEAD_WEBHOOKS = _FIRST + 11

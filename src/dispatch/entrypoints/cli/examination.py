@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK
+from dispatch.application.alarms import APPROVAL_OVERDUE, BATCH_STUCK, ENDPOINT_DISABLED
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.bootstrap import NotRunning, Rights, check_nats, embedded_programs, inspect_postgres
@@ -200,8 +200,8 @@ def _alarms(cli: Cli) -> Iterator[Finding]:
     except (LedgerUnavailable, ViewsUnavailable) as error:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
-    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals"}
-    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN}
+    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", ENDPOINT_DISABLED: "endpoints"}
+    levels = {BATCH_STUCK: Level.FAIL, APPROVAL_OVERDUE: Level.WARN, ENDPOINT_DISABLED: Level.WARN}
     for alarm in alarms:
         yield Finding(names[alarm.code], levels[alarm.code], f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
     if not any(alarm.code == BATCH_STUCK for alarm in alarms):

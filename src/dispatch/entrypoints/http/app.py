@@ -12,6 +12,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http import (
     approvals,
     batches,
+    endpoints,
     jobs,
     profiles,
     repairs,
@@ -49,6 +50,7 @@ ROUTES: list[Any] = [
     approvals.routes,
     jobs.routes,
     sources.routes,
+    endpoints.routes,
     webhook.routes,
     profiles.routes,
     statistics.routes,

@@ -90,6 +90,12 @@ KINDS: dict[str, Kind] = {
     "source_name_invalid": Kind(422, "This is no name for a source"),
     "source_interval_invalid": Kind(422, "This is no interval for a source"),
     "source_location_invalid": Kind(422, "No source of this kind can be there"),
+    "endpoint_unknown": Kind(404, "There is no such endpoint"),
+    "endpoint_exists": Kind(409, "There is another endpoint of this name"),
+    "endpoint_name_invalid": Kind(422, "This is no name for an endpoint"),
+    "endpoint_filter_invalid": Kind(422, "This is no filter for an endpoint"),
+    "endpoint_url_invalid": Kind(422, "Webhooks cannot be sent to this address"),
+    "replay_in_future": Kind(422, "A replay cannot begin in the future"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
 

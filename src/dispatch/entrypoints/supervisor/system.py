@@ -132,6 +132,7 @@ class System:
             "api": ("api",),
             "relay": ("relay", "timers", "sources", "sealer"),
             "projector": ("projector",),
+            "webhooks": ("webhooks",),
         }
         groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}
         groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
@@ -155,6 +156,7 @@ class System:
             "notifier_url": settings.notifier_url,
             "source_folders": settings.source_folders,
             "source_private_hosts": settings.source_private_hosts,
+            "endpoint_private_hosts": settings.endpoint_private_hosts,
             "api_url": self.url,
             "simulator_url": self.simulator_url,
             "pids": self.pids(),
