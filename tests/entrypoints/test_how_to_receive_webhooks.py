@@ -1,4 +1,4 @@
-"""docs/how_to/receive_webhooks.md: its receiver takes what we sign and what the reference library signs, nothing else."""
+"""docs/how_to/receive_webhooks.md: its receiver takes what we and the reference library sign, nothing else."""
 
 import re
 import time
