@@ -4,6 +4,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -39,7 +40,7 @@ class World:
 
     def __init__(self, app: App) -> None:
         self.app, self.ahead = app, timedelta()
-        self.desk: EndpointDesk = msgspec_replace(app.endpoints, self.clock)
+        self.desk: EndpointDesk = replace(app.endpoints, clock=self.clock)
         self.follow = FollowLedger(app.ledger, self.desk.queue, self.clock)
 
     def clock(self) -> datetime:
@@ -68,12 +69,6 @@ class World:
         finally:
             await sender.close()  # type: ignore[union-attr]
         await asyncio.to_thread(self.followed)
-
-
-def msgspec_replace(desk: EndpointDesk, clock) -> EndpointDesk:
-    from dataclasses import replace
-
-    return replace(desk, clock=clock)
 
 
 @pytest.fixture

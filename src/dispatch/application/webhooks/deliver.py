@@ -59,20 +59,23 @@ class Deliver:
 
         Raises LedgerUnavailable, KeyMissing: what was sent and not recorded is sent again.
         """
-        made, behind, recording = 0, None, None
-        now = self._clock()
-        while (endpoint := look()).status is EndpointStatus.ACTIVE:
-            page = await asyncio.to_thread(self._queue.due, endpoint_id, now, behind, PAGE)
-            if not page:
-                break
-            behind = page[-1].due_at, page[-1].position
-            attempts = await self._send(endpoint, page)
-            if recording is not None and await recording:
-                break
-            recording = asyncio.create_task(self._record(endpoint, attempts))  # While the next page is sent.
-            made += len(attempts)
-        if recording is not None:
-            await recording
+        made, behind, now = 0, None, self._clock()
+        recording: asyncio.Task[bool] | None = None
+        try:
+            while (endpoint := look()).status is EndpointStatus.ACTIVE:
+                page = await asyncio.to_thread(self._queue.due, endpoint_id, now, behind, PAGE)
+                if not page:
+                    break
+                behind = page[-1].due_at, page[-1].position
+                attempts = await self._send(endpoint, page)
+                is_disabled = recording is not None and await recording
+                recording = asyncio.create_task(self._record(endpoint, attempts))  # While the next page is sent.
+                made += len(attempts)
+                if is_disabled:
+                    break
+        finally:
+            if recording is not None:
+                await recording
         return made
 
     async def send_one(self, endpoint: Endpoint, message: Message) -> Attempt:
@@ -136,5 +139,5 @@ class Deliver:
         asked = identity.command_id(identity_, "DisableEndpoint", at)
         cause = Cause(command_id=asked, correlation_id=identity_, actor=ACTOR)
         with suppress(EndpointUnknown):  # It was removed meanwhile.
-            handle(self._ledger, decider, identity_, command, cause)
-        log.warning("endpoint.disabled", endpoint=endpoint.name, reason=reason)
+            if handle(self._ledger, decider, identity_, command, cause):
+                log.warning("endpoint.disabled", endpoint=endpoint.name, reason=reason)
