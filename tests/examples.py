@@ -9,6 +9,7 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.contact import events as contact
+from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
@@ -255,7 +256,40 @@ replay_stopped = replay.ReplayStopped(
 )
 replay_completed = replay.ReplayCompleted(replay_id=REPLAY_ID, at=NOON, results={"done": 1})
 
+ENDPOINT_ID = "b41e7c90-52d8-8f3a-9c06-7d1f2a8e4b53"
+HOOK_URL = "https://crm.example.com/hooks"
+
+endpoint_registered = endpoint.EndpointRegistered(
+    endpoint_id=ENDPOINT_ID,
+    at=NOON,
+    name="crm",
+    url=HOOK_URL,
+    types=("job.delivered", "batch.*"),
+    batches=(BATCH_ID,),
+    secret_id="s1",
+    by="ann",
+)
+endpoint_changed = endpoint.EndpointChanged(
+    endpoint_id=ENDPOINT_ID, at=NOON, url=HOOK_URL, types=("*",), batches=(), by="bob"
+)
+endpoint_secret_rotated = endpoint.EndpointSecretRotated(
+    endpoint_id=ENDPOINT_ID, at=NOON, secret_id="s2", old_until=NOON + timedelta(hours=24), by="ann"
+)
+endpoint_disabled = endpoint.EndpointDisabled(endpoint_id=ENDPOINT_ID, at=NOON, reason="gone", by="webhooks")
+endpoint_enabled = endpoint.EndpointEnabled(endpoint_id=ENDPOINT_ID, at=NOON, by="ann")
+endpoint_removed = endpoint.EndpointRemoved(endpoint_id=ENDPOINT_ID, at=NOON, by="ann")
+endpoint_replay_requested = endpoint.EndpointReplayRequested(
+    endpoint_id=ENDPOINT_ID, at=NOON, since=NOON - timedelta(hours=2), by="ann"
+)
+
 ONE_OF_EACH: tuple[Event, ...] = (
+    endpoint_registered,
+    endpoint_changed,
+    endpoint_secret_rotated,
+    endpoint_disabled,
+    endpoint_enabled,
+    endpoint_removed,
+    endpoint_replay_requested,
     reconciled,
     source_added,
     source_paused,

@@ -12,6 +12,7 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.batch.repairing import ERRORS_PER_EVENT
 from dispatch.domain.batch.state import ENDED as BATCH_ENDED
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import fields_of
 from dispatch.domain.job import events as job
 from dispatch.domain.job.state import ENDED as JOB_ENDED
@@ -86,6 +87,7 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
         ("Source", get_args(source.Event)),
         ("Operation", (operations.Event,)),
         ("Replay", get_args(replay.Event)),
+        ("Endpoint", get_args(endpoint.Event)),
     ],
 )
 def test_the_table_lists_every_event_with_its_stored_fields(title: str, events: tuple[type, ...]):

@@ -1,6 +1,6 @@
 """What a person has to look at now: what does not move, what nobody answers, differences, dead letters, a backlog."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,18 +12,20 @@ from dispatch.application.ports.failures import Failures
 from dispatch.application.ports.intake_sheet import FAILURES_MAX, IntakeSheet, StuckBatch
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.reconciling import Runs, StandingError
+from dispatch.application.ports.webhooks import EndpointRow
+from dispatch.application.webhooks.deliver import GONE, SPENT
 from dispatch.domain.batch.desk import LEVELS
 
 BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE = "batch_stuck", "approval_overdue", "reconciliation_difference"
-DEAD_LETTERS, BACKLOG = "dead_letters", "backlog"
-CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE, DEAD_LETTERS, BACKLOG)
+DEAD_LETTERS, BACKLOG, ENDPOINT_DISABLED = "dead_letters", "backlog", "endpoint_disabled"
+CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE, DEAD_LETTERS, BACKLOG, ENDPOINT_DISABLED)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that does not go on by itself, and what to do about it."""
 
     code: str  # One of CODES.
-    batch_id: str  # Empty for what is about all batches.
+    batch_id: str  # Empty where it is about no batch.
     what: str
     since: datetime
     fix: str
@@ -38,6 +40,7 @@ class Alarms:
     clock: Clock
     runs: Runs
     failures: Failures
+    endpoints: Callable[[], Sequence[EndpointRow]] = list
     dead_letters_max: int = 5
     backlog_max: int = 100
 
@@ -45,7 +48,7 @@ class Alarms:
         """The oldest first, stuck batches before approvals before differences, then what is about all batches."""
         differences = (_difference(error) for error in self.runs.standing())
         batches = [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *differences]
-        return [*batches, *self._dead_letters(), *self._backlog()]
+        return [*batches, *self._dead_letters(), *self._backlog(), *self._given_up()]
 
     def _overdue(self) -> Iterator[Alarm]:
         now = self.clock()
@@ -86,6 +89,19 @@ class Alarms:
                 since=overdue.oldest_at,
                 fix="see which stage they are at with `dispatch pipeline`, and that relay and workers run",
             )
+
+    def _given_up(self) -> Iterator[Alarm]:
+        """Endpoints that were disabled over what they answered, or did not answer."""
+        for row in self.endpoints():
+            if row.disabled_reason in (GONE, SPENT):
+                yield Alarm(
+                    code=ENDPOINT_DISABLED,
+                    batch_id="",
+                    what=f"nothing is sent to endpoint {row.name} any more: {row.disabled_reason}",
+                    since=row.changed_at,
+                    fix=f"mend the receiver, then `dispatch endpoint enable {row.name}` and"
+                    f" `dispatch endpoint replay {row.name} --since TIME`; or `dispatch endpoint remove {row.name}`",
+                )
 
 
 def _stuck(batch: StuckBatch) -> Alarm:

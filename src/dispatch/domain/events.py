@@ -6,12 +6,13 @@ import msgspec
 
 from dispatch.domain.batch import events as batch
 from dispatch.domain.contact import events as contact
+from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
 
-Event = batch.Event | job.Event | contact.Event | source.Event | operations.Event | replay.Event
+Event = batch.Event | job.Event | contact.Event | source.Event | operations.Event | replay.Event | endpoint.Event
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Stored name to type. A name that is not here is an error, never an import."""
@@ -23,7 +24,7 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """`batch`, `contact`, `job`, `operation`, `replay` or `source`: whose stream the event belongs to."""
+    """`batch`, `contact`, `endpoint`, `job`, `operation`, `replay` or `source`: whose stream the event belongs to."""
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
@@ -32,6 +33,8 @@ def aggregate_of(event: Event) -> str:
         return "operation"
     if isinstance(event, replay.ReplayEvent):
         return "replay"
+    if isinstance(event, endpoint.EndpointEvent):
+        return "endpoint"
     return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 

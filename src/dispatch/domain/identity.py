@@ -36,6 +36,11 @@ def new_notification_id(at: datetime, chance: bytes) -> str:
     return _uuid8(f"{int(at.timestamp() * 1000):012x}{chance[:CHANCE_BYTES].hex()}")
 
 
+def endpoint_id(name: str) -> str:
+    """The id of the endpoint of this name."""
+    return _uuid8(hashlib.sha256(f"endpoint:{name}".encode()).hexdigest())
+
+
 def command_id(*parts: object) -> str:
     """An id for a command that is the same whenever the same thing is asked again."""
     return _uuid8(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest())

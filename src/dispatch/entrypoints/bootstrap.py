@@ -80,12 +80,14 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
+from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
+from dispatch.entrypoints.webhooks import wire_endpoints
 
 PENCE = 100
 WHOLE_PERCENT = 100
@@ -118,6 +120,7 @@ class App:
     sources: SourceDesk
     look_at_source: LookAtSource
     source_looks: PostgresSourceLooks
+    endpoints: EndpointDesk
     close_batches: CloseBatches
     erase: EraseContact
     remove_old_files: RemoveOldFiles
@@ -165,6 +168,7 @@ class App:
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
         self.published.prepare()
+        self.endpoints.queue.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -226,8 +230,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     queries, failures = PostgresQueries(engine, list(stages)), PostgresFailures(engine)
     files = FolderFileStore(settings.data / "files")
     receive = ReceiveFile(ledger, files, utc_now, settings.file_bytes_max)
-    folders = [Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder]
-    places = RealPlaces(Folders(folders), Web(Allowed(settings.source_private_hosts)))
+    folders = Folders([Path(folder) for folder in settings.source_folders.split(os.pathsep) if folder])
+    places = RealPlaces(folders, Web(Allowed(settings.source_private_hosts)))
     looks, limits = PostgresSourceLooks(pool), (settings.dead_letters_max, settings.backlog_max)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
     admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
@@ -238,6 +242,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
     published = PublishedSheet(pool)
+    endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
@@ -277,6 +282,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         sources=SourceDesk(ledger, places, utc_now),
         look_at_source=LookAtSource(ledger, receive, places, looks, queries.sources, utc_now),
         source_looks=looks,
+        endpoints=endpoints,
         close_batches=CloseBatches(ledger, queries, utc_now),
         erase=EraseContact(ledger, persons, files, utc_now),
         remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),
@@ -291,7 +297,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         reconciliations=runs,
-        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, *limits),
+        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

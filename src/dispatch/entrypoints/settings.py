@@ -34,6 +34,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "escalation_minutes": (0.001, 1e6),
     "dead_letters_max": (0, 1_000_000_000),
     "backlog_max": (0, 1_000_000_000),
+    "endpoint_log_days": (1, 36_500),
     "checkpoint_every_s": (0.1, 86_400),
     "reconcile_every_minutes": (0, 10_080),
     "shutdown_grace_s": (0, 3600),
@@ -118,6 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders below which sources may watch folders and files, separated by colons; empty: none."""
     source_private_hosts: str = ""
     """Hosts and networks on private addresses that http sources may ask, also without TLS; empty: none."""
+    endpoint_private_hosts: str = ""
+    """Hosts and networks on private addresses that webhooks may be sent to, also without TLS; empty: none."""
+    endpoint_log_days: int = 30
+    """Attempts to send webhooks, and messages that are settled, are removed after so many days."""
     master_key: str = ""
     """Key over the keys of persons; empty: `master.key` in the data folder, made on the first start. Keep a copy."""
     seal_key_file: str = ""

@@ -10,6 +10,7 @@ import psycopg
 
 from dispatch.adapters.postgres.roles import APPLICATION, READER
 from dispatch.adapters.postgres.views.catalogue import VIEWS, readable
+from dispatch.adapters.postgres.webhook_queue import TABLES as WEBHOOK_TABLES
 
 TO_APPLICATION = """
 REVOKE ALL ON ALL TABLES IN SCHEMA ledger FROM PUBLIC, dispatch_app;
@@ -77,7 +78,7 @@ def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
     sheets = ["ops.due_leases", "ops.due_offers", "ops.intake_turns", "ops.source_looks", "ops.reconciliations"]
-    return ["ops.positions", *sheets, *readable(views), *rebuilding]
+    return ["ops.positions", *WEBHOOK_TABLES, *sheets, *readable(views), *rebuilding]
 
 
 def let_readers_read(cursor: psycopg.Cursor[Any], relations: Iterable[str]) -> None:

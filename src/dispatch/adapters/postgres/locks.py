@@ -17,3 +17,4 @@ class Lock(IntEnum):
     LEAD_SOURCES = _FIRST + 6
     INTAKE_SHEET = _FIRST + 7
     LEAD_PUBLISHER = _FIRST + 10
+    LEAD_WEBHOOKS = _FIRST + 11

@@ -1,77 +1,20 @@
-"""Which addresses an http source may ask: those of the public Internet, and what a setting allows (OWASP, SSRF)."""
+"""Which addresses an http source may ask: as every request to others, with the setting and the errors of sources."""
 
-import socket
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
+from dispatch.adapters.outbound.addresses import AddressGuard, AddressRefused, Resolve, resolve
+from dispatch.adapters.outbound.addresses import is_public as is_public
 from dispatch.application.ports.sources import LookFailed
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
-Resolve = Callable[[str, int], Sequence[str]]
-_NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address.
-_SIX_TO_FOUR = IPv6Network("2002::/16")  # RFC 3056: bits 16 to 47 are one.
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a host, by the resolver of this machine. Raises OSError."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class Allowed:
     """The hosts and networks on private addresses that may be asked, also without TLS."""
 
     def __init__(self, text: str, resolver: Resolve = resolve) -> None:
-        self._hosts: set[str] = set()
-        self._networks: list[Network] = []
-        self._resolve = resolver
-        for word in text.replace(",", " ").split():
-            try:
-                self._networks.append(ip_network(word))
-            except ValueError:
-                self._hosts.add(word.lower().rstrip("."))
-
-    def names(self, host: str) -> bool:
-        """Is this host, or the network of this address, in the setting?"""
-        host = host.lower().rstrip(".")
-        if host in self._hosts:
-            return True
-        try:
-            return self._has(ip_address(host.strip("[]")))
-        except ValueError:
-            return False
+        self._guard = AddressGuard(text, "DISPATCH_SOURCE_PRIVATE_HOSTS", resolver)
+        self.names = self._guard.names
 
     def address(self, host: str, port: int) -> str:
-        """The address to connect to: looked up once, judged, and then used, so that no second answer can differ.
-
-        Raises:
-            LookFailed: `host_unknown` or `address_not_allowed`.
-        """
+        """The address to connect to. Raises LookFailed: `host_unknown` or `address_not_allowed`."""
         try:
-            found = [ip_address(each.partition("%")[0]) for each in self._resolve(host.strip("[]"), port)]
-        except (OSError, UnicodeError, ValueError):
-            raise LookFailed("host_unknown", f"the host {host} is not known", "check the name") from None
-        for address in found:
-            if self.names(host) or self._has(address) or is_public(address):
-                return str(address)
-        what = f"{host} is on an address of a private network, of this machine, or of no host"
-        fix = "use a public address, or add the host or its network to DISPATCH_SOURCE_PRIVATE_HOSTS"
-        raise LookFailed("address_not_allowed", what, fix)
-
-    def _has(self, address: Address) -> bool:
-        return any(address in network for network in self._networks if network.version == address.version)
-
-
-def is_public(address: Address) -> bool:
-    """Is this an address of one host on the public Internet, also behind the forms that hold an IPv4 address?"""
-    if isinstance(address, IPv6Address):
-        inner = address.ipv4_mapped
-        if inner is None and address in _NAT64:
-            inner = IPv4Address(int(address) & 0xFFFF_FFFF)
-        if inner is None and address in _SIX_TO_FOUR:
-            inner = IPv4Address((int(address) >> 80) & 0xFFFF_FFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.is_site_local or address.teredo is not None:
-            return False
-    return address.is_global and not address.is_multicast and not address.is_reserved
+            return self._guard.address(host, port)
+        except AddressRefused as error:
+            raise LookFailed(error.code, error.what, error.fix) from None

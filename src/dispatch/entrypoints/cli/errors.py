@@ -48,6 +48,12 @@ FIXES = {
     "source_name_invalid": "choose a name like crm or letters-2026",
     "source_interval_invalid": "give --every a number of seconds from 1 to 604,800",
     "source_location_invalid": "give --location a folder or file below DISPATCH_SOURCE_FOLDERS, or an https address",
+    "endpoint_unknown": "list the endpoints with `dispatch endpoint list`",
+    "endpoint_exists": "change it over HTTP (PATCH), remove it first, or choose another name",
+    "endpoint_name_invalid": "choose a name like crm or letters-2026",
+    "endpoint_filter_invalid": "give --type like job.delivered, job.* or *, and --batch the whole id of a batch",
+    "endpoint_url_invalid": "give --url a public https address without user and password",
+    "replay_in_future": "give --since a time that has passed",
     "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
 }
 

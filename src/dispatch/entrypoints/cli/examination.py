@@ -10,7 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.alarms import APPROVAL_OVERDUE, BACKLOG, BATCH_STUCK, DEAD_LETTERS, DIFFERENCE
+from dispatch.application.alarms import (
+    APPROVAL_OVERDUE,
+    BACKLOG,
+    BATCH_STUCK,
+    DEAD_LETTERS,
+    DIFFERENCE,
+    ENDPOINT_DISABLED,
+)
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.entrypoints.cli.context import Cli
@@ -215,7 +222,7 @@ def _alarms(cli: Cli) -> Iterator[Finding]:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
     names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", DIFFERENCE: "reconciliation"}
-    names |= {DEAD_LETTERS: "dead letters", BACKLOG: "backlog"}
+    names |= {DEAD_LETTERS: "dead letters", BACKLOG: "backlog", ENDPOINT_DISABLED: "endpoints"}
     for alarm in alarms:
         level = Level.FAIL if alarm.code in (BATCH_STUCK, DIFFERENCE) else Level.WARN
         yield Finding(names[alarm.code], level, f"{alarm.what}, since {age(alarm.since)}", alarm.fix)

@@ -17,6 +17,7 @@ COMMANDS = {
     "migrate": (f"{HERE}.migrate:migrate", "Bring the database to the current schema, as its owner."),
     "batch": (f"{HERE}.batch:batch", "Upload files and see what became of them."),
     "source": (f"{HERE}.source:source", "Where rows come from by themselves: folders, files, servers, webhooks."),
+    "endpoint": (f"{HERE}.endpoint:endpoint", "Who elsewhere is told what happens, by signed webhooks."),
     "job": (f"{HERE}.job:job", "See single jobs, send them on, or end them."),
     "notify": (f"{HERE}.notify:notify", "Send single messages, and see what became of them."),
     "escalation": (f"{HERE}.escalation:escalation", "What waits for a person."),

@@ -13,6 +13,7 @@ from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http import (
     approvals,
     batches,
+    endpoints,
     escalations,
     failures,
     jobs,
@@ -62,6 +63,7 @@ ROUTES: list[Any] = [
     failures.routes,
     replays.routes,
     sources.routes,
+    endpoints.routes,
     webhook.routes,
     profiles.routes,
     providers.routes,

@@ -112,6 +112,12 @@ KINDS: dict[str, Kind] = {
     "reconciliation_unknown": Kind(404, "There is no such reconciliation"),
     "operator_missing": Kind(422, "An operation is recorded with who did it"),
     "repair_without_difference": Kind(409, "Nothing is mended that did not differ"),
+    "endpoint_unknown": Kind(404, "There is no such endpoint"),
+    "endpoint_exists": Kind(409, "There is another endpoint of this name"),
+    "endpoint_name_invalid": Kind(422, "This is no name for an endpoint"),
+    "endpoint_filter_invalid": Kind(422, "This is no filter for an endpoint"),
+    "endpoint_url_invalid": Kind(422, "Webhooks cannot be sent to this address"),
+    "replay_in_future": Kind(422, "A replay cannot begin in the future"),
     "version_conflict": Kind(409, "Others changed this at the same time"),
 }
 

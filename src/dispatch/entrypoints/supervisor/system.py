@@ -132,6 +132,7 @@ class System:
             "api": ("api",),
             "relay": ("relay", "publisher", "timers", "sources", "sealer"),
             "projector": ("projector",),
+            "webhooks": ("webhooks",),
         }
         groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}
         groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
@@ -156,6 +157,7 @@ class System:
             "providers_file": str(Path(settings.providers_file).resolve()) if settings.providers_file else "",
             "source_folders": settings.source_folders,
             "source_private_hosts": settings.source_private_hosts,
+            "endpoint_private_hosts": settings.endpoint_private_hosts,
             "api_url": self.url,
             "simulator_url": self.simulator_url,
             "pids": self.pids(),

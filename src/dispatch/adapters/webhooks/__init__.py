@@ -1,0 +1,1 @@
+"""Sends webhooks, and makes the secrets that sign them."""

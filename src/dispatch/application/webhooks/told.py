@@ -1,0 +1,37 @@
+"""What endpoints are told of an event: its public type, and the fields of it that travel to anybody outside."""
+
+import re
+from typing import Any
+
+from dispatch.application import public_events
+from dispatch.application.ports.ledger import Recorded
+from dispatch.domain.events import Event, aggregate_of
+
+PUBLIC = frozenset({"batch", "job"})
+"""Whose events endpoints are told of. Those of contacts, sources and endpoints are the installation's own business."""
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+
+
+def public_type(kind: type[Event], aggregate: str) -> str:
+    """The name under which others know an event: `job.delivered`, `job.stage_failed`, `batch.received`."""
+    words = _WORD.sub("_", kind.__name__).lower()
+    return f"{aggregate}.{words.removeprefix(f'{aggregate}_')}"
+
+
+def type_of(event: Event) -> str:
+    """The public type of an event; empty where others are not told of it."""
+    aggregate = aggregate_of(event)
+    return public_type(type(event), aggregate) if aggregate in PUBLIC else ""
+
+
+def public_data(recorded: Recorded) -> dict[str, Any]:
+    """The fields that travel, with the batch that the event belongs to; empty where others see nothing.
+
+    They are those of subscribers (`public_events`): nothing personal, and no text that people wrote.
+    """
+    if aggregate_of(recorded.event) not in PUBLIC:
+        return {}
+    data = dict(public_events.public_data(recorded.event))
+    if recorded.correlation_id:
+        data.setdefault("batch_id", recorded.correlation_id)
+    return data

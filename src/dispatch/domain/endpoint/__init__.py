@@ -1,0 +1,1 @@
+"""An endpoint: a receiver elsewhere that is told what happens, by signed webhooks."""
