@@ -23,6 +23,7 @@ from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.inspection import ServerFacts, count_view, inspect_server
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
+from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.projector import Projector
@@ -128,6 +129,7 @@ class App:
     intake_sheet: PostgresIntakeSheet
     take_turn: TakeTurns
     alarms: Alarms
+    limiter: PostgresLimiter
     projector: Projector
     seal_key: SealKey
     sealer: Sealer
@@ -155,6 +157,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.intake_sheet.prepare()
+        self.limiter.prepare()
         return revision
 
     def rebuild_view(self, name: str, on_progress: Callable[[int, int], None] = lambda done, head: None) -> Rebuilt:
@@ -188,6 +191,7 @@ class App:
         self.ledger.close()
         self.projector.close()
         self.sealer.close()
+        self.limiter.close()
         self._pool.close()
         self._engine.dispose()
 
@@ -269,6 +273,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         intake_sheet=intake_sheet,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         alarms=Alarms(intake_sheet, queries, utc_now),
+        limiter=PostgresLimiter(open_limits_pool(url)),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),

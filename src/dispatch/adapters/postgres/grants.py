@@ -76,7 +76,8 @@ def grant(connection: psycopg.Connection[Any]) -> None:
 def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
-    return ["ops.positions", "ops.due_leases", "ops.intake_turns", "ops.source_looks", *readable(views), *rebuilding]
+    sheets = ["ops.due_leases", "ops.intake_turns", "ops.source_looks", "ops.rate_limits"]
+    return ["ops.positions", *sheets, *readable(views), *rebuilding]
 
 
 def let_readers_read(cursor: psycopg.Cursor[Any], relations: Iterable[str]) -> None:
