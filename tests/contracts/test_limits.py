@@ -12,7 +12,8 @@ from dispatch.adapters.limits_memory import MemoryLimiter
 from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
 from dispatch.adapters.postgres.migrate import migrate
 from dispatch.application.ports.ledger import LedgerUnavailable
-from dispatch.application.ports.limits import Limit, Limiter, Rate
+from dispatch.application.ports.limits import Limit, Limiter
+from dispatch.domain.gcra import Rate
 
 SLOW = Rate(1, 1000.0, 4)
 """Nothing comes back while a test runs."""

@@ -63,6 +63,13 @@ class MemoryLimiter:
             for limit, ns in zip(limits, ahead, strict=True)
         ]
 
+    def in_use(self, prefix: str, most: int) -> list[str]:
+        with self._lock:
+            now_ns = self._clock_ns()
+            return sorted(key for key, tat_ns in self._tats.items() if key.startswith(prefix) and tat_ns > now_ns)[
+                :most
+            ]
+
     def forget(self) -> int:
         with self._lock:
             before, oldest = len(self._tats), self._clock_ns() - KEEP_S * NS

@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
+from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates
 from dispatch.entrypoints.senders import read_senders
 
 PREFIX = "DISPATCH_"
@@ -28,10 +29,19 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "approval_error_percent": (0, 100),
     "approval_value_pounds": (0, 1e12),
     "approval_minutes": (0.001, 1e6),
+    "channel_rate_per_s": (0, 1_000_000),
+    "tenant_rate_per_s": (0, 1_000_000),
     "checkpoint_every_s": (0.1, 86_400),
     "shutdown_grace_s": (0, 3600),
 }
 """From and to, both allowed."""
+READERS: Mapping[str, Callable[[str], object]] = {
+    "webhook_senders": read_senders,
+    "inbound_plan": read_plan,
+    "trusted_proxies": read_proxies,
+    "provider_rates": read_rates,
+}
+"""Texts with a form of their own: who reads them says what is wrong."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +99,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A folder with profiles of your own, `NAME.VERSION.toml`, beside those that come with dispatch."""
     webhook_senders: str = ""
     """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
+    inbound_plan: str = "free"
+    """Requests of one caller to the API a minute: free (100), paid (1000) or enterprise (no limit)."""
+    inbound_limit_loopback: bool = False
+    """Callers on this machine itself are limited too."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies whose X-Forwarded-For is believed, separated by spaces; empty: none."""
+    channel_rate_per_s: int = 100
+    """Messages a second on each channel, over all workers; 0: no limit."""
+    provider_rates: str = ""
+    """Calls a second of each provider, over all workers, as in "notifier=50 email_verifier=20"; empty: no limit."""
+    tenant_rate_per_s: int = 0
+    """Messages a second for each one who brings batches, over all workers; 0: no limit."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
     source_folders: str = ""
@@ -226,9 +248,9 @@ def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the s
         read = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
-    if name == "webhook_senders":
+    if name in READERS:
         try:
-            read_senders(read)
+            READERS[name](read)
         except ValueError as error:
             raise SettingsError(f"{where}: {error}") from None
     least, most = RANGES.get(name, (float("-inf"), float("inf")))

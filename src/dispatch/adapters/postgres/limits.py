@@ -102,7 +102,9 @@ SELECT key, 0, 0, 0, 0 FROM unnest(%s::text[]) AS key ORDER BY key COLLATE "C" O
 STANDINGS = f"""
 SELECT key, greatest(0, tat_ns - {NOW_NS}) FROM ops.rate_limits WHERE key = ANY(%s::text[])
 """  # noqa: S608 - a constant
-# A row that has just begun to count holds 0 and is about to be taken from; `TAKE_ALL` begins again if it is removed.
+IN_USE = f"""
+SELECT key FROM ops.rate_limits WHERE starts_with(key, %s) AND tat_ns > {NOW_NS} ORDER BY key LIMIT %s
+"""  # noqa: S608 - a constant
 # What is in use is left alone: waiting for it out of turn could be a circle.
 FORGET = f"""
 DELETE FROM ops.rate_limits WHERE key IN (
@@ -167,6 +169,10 @@ class PostgresLimiter:
             )
             for limit in limits
         ]
+
+    def in_use(self, prefix: str, most: int) -> list[str]:
+        with self._connection() as connection:
+            return [key for (key,) in connection.execute(IN_USE, (prefix, most)).fetchall()]
 
     def forget(self) -> int:
         with self._connection() as connection:

@@ -93,6 +93,10 @@ class Limiter(Protocol):
         """How full these limits are; nothing is taken."""
         ...
 
+    def in_use(self, prefix: str, most: int) -> list[str]:
+        """Keys with this beginning of which something is taken now, in their order; at most so many."""
+        ...
+
     def forget(self) -> int:
         """Remove counters that have been full again for `KEEP_S` seconds; answers how many."""
         ...
