@@ -2,12 +2,8 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING
 
-from dispatch.application.limits import PLANS, InboundPlan, OutboundRates
-
-if TYPE_CHECKING:  # The settings check their texts with this module.
-    from dispatch.entrypoints.settings import Settings
+from dispatch.application.limits import PLANS, InboundPlan
 
 _RATE = re.compile(r"([a-z0-9][a-z0-9_.-]*)=([1-9][0-9]{0,5})", re.ASCII)
 
@@ -41,12 +37,3 @@ def read_rates(text: str) -> dict[str, int]:
             raise ValueError(f'{part!r} {what}, write them as in "notifier=50 email_verifier=20"')
         rates[found[1]] = int(found[2])
     return rates
-
-
-def outbound_rates(settings: "Settings") -> OutboundRates:
-    """What may go out each second."""
-    return OutboundRates(
-        channel_per_s=settings.channel_rate_per_s,
-        providers_per_s=read_rates(settings.provider_rates),
-        tenant_per_s=settings.tenant_rate_per_s,
-    )

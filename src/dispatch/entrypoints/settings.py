@@ -8,6 +8,7 @@ from typing import Any, get_type_hints
 
 import msgspec
 
+from dispatch.application.limits import OutboundRates
 from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates
 from dispatch.entrypoints.senders import read_senders
 
@@ -179,6 +180,15 @@ def provider_prices(settings: Settings) -> dict[str, float]:
             raise SettingsError(f"{where}: {part!r} is not a stage and its pence per call, as in enrich=2.5")
         prices[found[1]] = float(found[2])
     return prices
+
+
+def outbound_rates(settings: Settings) -> OutboundRates:
+    """What may go out each second."""
+    return OutboundRates(
+        channel_per_s=settings.channel_rate_per_s,
+        providers_per_s=read_rates(settings.provider_rates),
+        tenant_per_s=settings.tenant_rate_per_s,
+    )
 
 
 def read_runtime(data: Path) -> dict[str, Any]:

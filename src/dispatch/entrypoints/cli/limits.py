@@ -1,6 +1,7 @@
 """`dispatch limits`: which rate limits there are, and how full they are now."""
 
 import rich_click as click
+from rich.text import Text
 
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.options import shared_options
@@ -22,7 +23,8 @@ def limits(cli: Cli) -> None:
       dispatch limits --json | jq 'select(.waits_s > 1)'
     """
     from dispatch.application.limits import show_limits
-    from dispatch.entrypoints.limit_settings import outbound_rates, read_plan
+    from dispatch.entrypoints.limit_settings import read_plan
+    from dispatch.entrypoints.settings import outbound_rates
 
     with cli.open_app() as app:
         shown = show_limits(app.limiter, outbound_rates(app.settings), read_plan(app.settings.inbound_plan))
@@ -33,7 +35,7 @@ def limits(cli: Cli) -> None:
     lines = table("limit", *columns, right=columns)
     for limit in shown:
         lines.add_row(
-            limit.name,
+            Text(limit.name),  # As it is: a name between colons would be taken for an emoji.
             f"{limit.per:,} / {limit.seconds:g} s",
             f"{limit.burst:,}",
             "" if limit.taken is None else f"{limit.taken:,}",

@@ -6,7 +6,8 @@ from dispatch.application.limits import ShownLimit, show_limits
 from dispatch.entrypoints.http.batches import TheApp
 from dispatch.entrypoints.http.paging import Page
 from dispatch.entrypoints.http.problem import documented
-from dispatch.entrypoints.limit_settings import outbound_rates, read_plan
+from dispatch.entrypoints.limit_settings import read_plan
+from dispatch.entrypoints.settings import outbound_rates
 
 
 @get("/limits", operation_id="listLimits", sync_to_thread=True, responses=documented())
