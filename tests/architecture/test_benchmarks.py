@@ -71,7 +71,8 @@ def test_a_goal_that_is_not_met_is_shown_as_not_met():
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    ("goal", "roles", "goals"), [("append", {"ours", "peer", "limit"}, 8), ("seal", {"ours", "limit"}, 3)]
+    ("goal", "roles", "goals"),
+    [("append", {"ours", "peer", "limit"}, 8), ("seal", {"ours", "limit"}, 3), ("limits", {"ours", "limit"}, 3)],
 )
 def test_a_benchmark_runs(tmp_path: Path, goal: str, roles: set[str], goals: int):
     ran = subprocess.run(

@@ -32,7 +32,7 @@ from dispatch.domain.gcra import NS, Rate, Taken
 
 FORGET_EVERY_S = 30
 CONNECTIONS_MAX = 4
-ANSWERS_WITHIN_S = 2.0
+CONNECTED_WITHIN_S = 10.0
 # Half of each page is kept free: a row is then updated within its page and no index is touched.
 TABLE = """
 CREATE UNLOGGED TABLE IF NOT EXISTS ops.rate_limits (
@@ -117,7 +117,7 @@ def open_limits_pool(url: str) -> ConnectionPool:
     """Connections for decisions: each statement is its own transaction, and no commit waits for the disk."""
     kwargs = {"autocommit": True, "options": "-c synchronous_commit=off"}
     return ConnectionPool(
-        url, kwargs=kwargs, min_size=0, max_size=CONNECTIONS_MAX, timeout=ANSWERS_WITHIN_S, open=True, name="limits"
+        url, kwargs=kwargs, min_size=0, max_size=CONNECTIONS_MAX, timeout=CONNECTED_WITHIN_S, open=True, name="limits"
     )
 
 

@@ -8,6 +8,7 @@ is down must not take the API down with it, and what needs the database says so 
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Network, IPv6Network
 from math import ceil
 
@@ -43,6 +44,8 @@ class Turnstile:
         self._waiting: list[tuple[Limit, asyncio.Future[Decision | None]]] = []
         self._deciding: asyncio.Task[None] | None = None
         self._blind_until = 0.0
+        # A thread of its own: uploads that occupy the loop's threads must not make the limiter late, and so blind.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="limits")
 
     async def decide(self, limit: Limit) -> Decision | None:
         """The decision; None when nobody could decide in time."""
@@ -60,6 +63,7 @@ class Turnstile:
         return future.result()
 
     async def _decide(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             while self._waiting:
                 asking = [each for each in self._waiting if not each[1].done()]  # Some have waited long enough.
@@ -68,7 +72,7 @@ class Turnstile:
                     break
                 answers: Sequence[Decision | None]
                 try:
-                    answers = await asyncio.to_thread(self._check_many, [limit for limit, _ in group])
+                    answers = await loop.run_in_executor(self._thread, self._check_many, [limit for limit, _ in group])
                 except LedgerUnavailable as accident:
                     self._be_blind(type(accident).__name__)
                     answers = [None] * len(group)
