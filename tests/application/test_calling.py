@@ -9,18 +9,21 @@ import pytest
 from msgspec.structs import replace
 from providing import Persons, providers, switchboard
 
+import examples
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.adapters.provider_sheet_memory import MemoryProviderSheet
 from dispatch.application.calling.asking import asking
 from dispatch.application.calling.line import Capability, InDoubt, Line, ProviderSpec
-from dispatch.application.calling.switchboard import SHORTEST_WAIT_S
 from dispatch.application.given_back import GivenBack
+from dispatch.application.limits import OutboundRates
 from dispatch.application.ports.ledger import Append
-from dispatch.application.ports.limits import Rate, Reservation
+from dispatch.application.ports.limits import Reservation
 from dispatch.application.ports.provider_sheet import Spent
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable, Verdict
 from dispatch.application.stages import find_stages
+from dispatch.application.tenants import TenantOf
 from dispatch.application.work import RunStage
+from dispatch.domain.gcra import Rate
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import JobStatus
 from examples import NOON
@@ -44,7 +47,7 @@ class Wall:
 class World:
     """Two providers of one capability, `main` and `spare`, for a route of one stage and the confirmation."""
 
-    def __init__(self, stage, *, limiter=None, channel_rate=None, **spec):
+    def __init__(self, stage, *, limiter=None, rates=None, **spec):
         self.stage, self.wall = stage, Wall()
         self.main, self.spare = providers(), providers()
         self.ledger, self.sheet = MemoryLedger(), MemoryProviderSheet(self.wall)
@@ -52,9 +55,7 @@ class World:
             Line(ProviderSpec(name="main", capability=CAPABILITY[stage], **spec), self.main, asking(self.main)),
             Line(ProviderSpec(name="spare", capability=CAPABILITY[stage]), self.spare, asking(self.spare)),
         ]
-        self.board = switchboard(
-            self.main, lines, sheet=self.sheet, limiter=limiter, channel_rate=channel_rate, now=self.utc
-        )
+        self.board = switchboard(self.main, lines, sheet=self.sheet, limiter=limiter, rates=rates, now=self.utc)
         self.board.standings._clock = self.wall
         self.run = RunStage(
             ledger=self.ledger,
@@ -299,9 +300,10 @@ class Slowly:
     def __init__(self, granted, interval_s):
         self.granted, self.interval_s, self.asked = granted, interval_s, []
 
-    def reserve(self, key, rate, n, horizon_s):
-        self.asked.append((key, n))
-        return Reservation(granted=min(n, self.granted), interval_s=self.interval_s, retry_after_s=0.1)
+    def reserve_all(self, limits, n, horizon_s):
+        self.asked.append(([limit.key for limit in limits], n))
+        granted = min(n, self.granted)
+        return Reservation(granted=granted, delay_s=0, at_once=1, interval_s=self.interval_s, ask_again_s=0.1)
 
 
 @pytest.mark.acceptance("S.04", part="calls keep to their pace, and what comes later waits in hand for its turn")
@@ -312,8 +314,8 @@ async def test_calls_keep_their_pace_and_the_rest_waits_for_its_turn():
     loop = asyncio.get_running_loop()
     began = loop.time()
     await world.work(jobs)
-    assert loop.time() - began >= 3 * 0.05 + SHORTEST_WAIT_S
-    assert limiter.asked == [("provider:main", 6), ("provider:main", 2)]
+    assert loop.time() - began >= 3 * 0.05 + 0.1
+    assert limiter.asked == [(["provider:main"], 6), (["provider:main"], 2)]
     assert {tuple(world.names(job)) for job in jobs} == {("StageCompleted",)}, "nobody was put off: that costs events"
     assert world.spare.email_verifier.asked == [], "the next in order is for failures, not for speed"
 
@@ -330,9 +332,9 @@ async def test_who_waits_for_a_turn_is_given_back_when_the_process_is_to_stop():
 
 async def test_what_goes_out_by_a_channel_is_limited_whoever_carries_it():
     limiter = Slowly(500, 0.0)
-    world = World("dispatch", limiter=limiter, channel_rate=Rate(per=100, seconds=1.0))
+    world = World("dispatch", limiter=limiter, rates=OutboundRates(channel_per_s=100))
     await world.work(world.open(3))
-    assert limiter.asked == [("channel:email", 3)]
+    assert limiter.asked == [(["channel:email"], 3)]
 
 
 async def test_a_message_that_was_sent_is_asked_after_where_it_was_sent():
@@ -345,3 +347,17 @@ async def test_a_message_that_was_sent_is_asked_after_where_it_was_sent():
     assert world.job(job).status is JobStatus.DELIVERED
     assert world.main.notifier.asked == []
     assert world.spare.notifier.asked[-1] == f"m-dispatch.{job}"
+
+
+async def test_each_who_brings_batches_has_a_limit_where_one_is_set():
+    limiter = Slowly(500, 0.0)
+    world = World("dispatch", limiter=limiter, rates=OutboundRates(channel_per_s=0, tenant_per_s=5))
+    tenant_of = TenantOf(world.ledger)
+    world.run = dataclasses.replace(world.run, tenant_of=tenant_of)
+    batch = replace(examples.received, by="webhook:crm")
+    world.ledger.append([Append(examples.BATCH_ID, 0, [batch], cause())])
+    [job] = world.open()
+    await world.work([job])
+    brought = tenant_of(world.job(job).batch_id)
+    assert limiter.asked == ([(["tenant:webhook:crm"], 1)] if brought else [])
+    assert brought == "webhook:crm"

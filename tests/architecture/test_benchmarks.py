@@ -75,6 +75,7 @@ def test_a_goal_that_is_not_met_is_shown_as_not_met():
     [
         ("append", {"ours", "peer", "limit"}, 8),
         ("seal", {"ours", "limit"}, 3),
+        ("limits", {"ours", "limit"}, 3),
         pytest.param("visibility", {"ours", "peer", "limit"}, 1, marks=pytest.mark.nats),
     ],
 )

@@ -1,63 +1,95 @@
-"""The rate limit as arithmetic, beside a bucket that is filled token by token."""
+"""The rate limit's arithmetic, beside a token bucket that counts by hand in fractions."""
+
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dispatch.domain.gcra import take
+from dispatch.domain.gcra import NS, Pace, Rate, Taken, pace, portion, room, take
+
+RATES = st.builds(Rate, st.integers(1, 2_000), st.sampled_from([0.5, 1.0, 7.0, 60.0]), st.integers(1, 200))
+CALLS = st.lists(st.tuples(st.integers(0, 3 * NS), st.integers(1, 40)), min_size=1, max_size=60)
+START = 1_764_000_000 * NS
 
 
-def test_a_burst_goes_at_once_and_what_follows_keeps_its_distance():
-    taken = take(0.0, 100.0, 5, interval_s=0.5, burst=3, horizon_s=1.0)
-    assert taken.granted == 5
-    assert [max(0.0, taken.first_after_s + place * 0.5) for place in range(5)] == [0.0, 0.0, 0.0, 0.5, 1.0]
-    assert taken.next_after_s == pytest.approx(1.5)
+class Bucket:
+    """A bucket of `burst` tokens that fills one token in each interval, in exact numbers."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate, self.level, self.at = rate, Fraction(rate.burst), START
+
+    def take(self, now: int, asked: int) -> int:
+        filled = self.level + Fraction(now - self.at, self.rate.interval_ns)
+        self.level, self.at = min(Fraction(self.rate.burst), filled), now
+        granted = min(asked, int(self.level))
+        self.level -= granted
+        return granted
 
 
-def test_nothing_is_granted_beyond_the_horizon_and_nothing_is_taken_for_it():
-    taken = take(0.0, 100.0, 10, interval_s=1.0, burst=1, horizon_s=2.0)
-    assert taken.granted == 3
-    again = take(taken.arrival, 100.0, 10, interval_s=1.0, burst=1, horizon_s=2.0)
-    assert (again.granted, again.arrival, again.next_after_s) == (0, taken.arrival, 3.0)
+@given(RATES, CALLS)
+def test_without_a_horizon_it_is_a_token_bucket(rate, calls):
+    bucket, tat, now = Bucket(rate), 0, START
+    for pause, asked in calls:
+        now += pause
+        taken = take(tat, now, rate, asked)
+        assert taken.granted == bucket.take(now, asked)
+        assert room(taken.tat_ns, now, rate) == int(bucket.level)
+        tat = taken.tat_ns
 
 
-demands = st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12)), min_size=1, max_size=40)
+@given(RATES, CALLS, st.integers(0, 2 * NS), st.integers(1, 3))
+def test_in_no_time_pass_more_than_the_rate_and_the_burst(rate, calls, horizon, share):
+    tat, now, uses = 0, START, []
+    for pause, asked in calls:
+        now += pause
+        taken = take(tat, now, rate, asked, horizon_ns=horizon, share=share)
+        tat = taken.tat_ns
+        waits = [taken.starts_after_ns(number) for number in range(1, taken.granted + 1)]
+        assert all(wait <= horizon for wait in waits), "nothing is reserved behind the horizon"
+        uses += [now + wait for wait in waits]
+    assert uses == sorted(uses), "first come, first served"
+    for first, begin in enumerate(uses):
+        for last in range(first, len(uses)):
+            within = rate.burst + (uses[last] - begin) * rate.per / (rate.seconds * NS)
+            assert last - first + 1 <= within + 1e-6
 
 
-@given(demands, st.integers(1, 6), st.integers(1, 8), st.integers(0, 10))
-def test_it_grants_what_a_bucket_would_and_never_more(demand, interval, burst, horizon):
-    """Time goes in whole ticks, so that both reckon exactly."""
-    now, arrival, uses, bucket = 0, 0.0, [], []
-    for passed, n in demand:
-        now += passed
-        taken = take(arrival, now, n, interval_s=interval, burst=burst, horizon_s=horizon)
-        arrival = taken.arrival
-        mine = [max(now, now + taken.first_after_s + place * interval) for place in range(taken.granted)]
-        uses += mine
-        bucket += by_hand(bucket, now, n, interval, burst, horizon)
-    assert uses == bucket
-    for start in uses:
-        within = sum(start <= use < start + 10 * interval for use in uses)
-        assert within <= burst + 10, "more than rate x time + burst"
+@given(RATES, CALLS, st.integers(0, 2 * NS))
+def test_when_it_is_asked_again_at_the_time_said_there_is_room(rate, calls, horizon):
+    tat, now = 0, START
+    for pause, asked in calls:
+        now += pause
+        taken = take(tat, now, rate, asked, horizon_ns=horizon)
+        tat = taken.tat_ns
+        again = taken.room_after_ns(1, horizon)
+        assert room(tat, now + again, rate, horizon) >= 1
+        if again > 0:
+            assert room(tat, now + again - 1, rate, horizon) == 0
 
 
-def by_hand(used, now, n, interval, burst, horizon):
-    """Each call at the first time at which a bucket of `burst` tokens, one more every `interval`, has one."""
-    mine = []
-    for _ in range(n):
-        at = now
-        while tokens(used + mine, at, interval, burst) < 1:
-            at += 1
-        if at > now + horizon:
-            break
-        mine.append(at)
-    return mine
+@given(st.lists(st.tuples(RATES, st.integers(-5 * NS, NS)), min_size=1, max_size=3), st.integers(1, 50))
+def test_one_pace_keeps_every_limit(limits, granted):
+    taken = [Taken(rate, max(START, START + ahead), START, granted) for rate, ahead in limits]
+    one = pace(taken)
+    for index in range(granted):
+        start = one.delay_ns + max(0, index + 1 - one.at_once) * one.interval_ns
+        assert all(start >= each.starts_after_ns(index + 1) for each in taken)
 
 
-def tokens(used, at, interval, burst):
-    """What is left for a call at this time, in calls; time runs in ticks."""
-    level, last = burst * interval, 0
-    for use in sorted(used):
-        level = min(burst * interval, level + max(0, use - last)) - interval
-        last = max(last, use)
-    return (min(burst * interval, level + max(0, at - last))) / interval
+@given(st.integers(1, 600), st.integers(-3, 600), st.integers(1, 4))
+def test_a_portion_is_a_part_of_the_room_and_never_nothing_while_there_is_some(asked, free, share):
+    got = portion(asked, free, share)
+    assert 0 <= got <= min(asked, max(free, 0))
+    assert (got > 0) == (free > 0)
+    assert got <= max(1, free // share) or free <= 0
+
+
+def test_nothing_granted_has_no_pace():
+    assert pace([Taken(Rate(1), START, START, 0)]) == Pace(0, 0, 0)
+
+
+@pytest.mark.parametrize("wrong", [(0, 1.0, 1), (1, 0.0, 1), (1, -1.0, 1), (1, 1.0, 0)])
+def test_a_rate_is_above_zero(wrong):
+    with pytest.raises(ValueError, match="at least 1"):
+        Rate(*wrong)

@@ -16,6 +16,7 @@ from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, VersionConflict
 from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable, PersonVault
 from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
+from dispatch.application.tenants import TenantOf
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
     Block,
@@ -51,6 +52,7 @@ class RunStage:
     chance: Callable[[], float]  # In [0, 1): spreads retries.
     actor: str = "worker"
     known: KnownJobs | None = None
+    tenant_of: TenantOf | None = None  # Where each who brings batches has a limit.
     stopping: Callable[[], bool] = lambda: False  # Is the process to stop? Then nothing is waited for any more.
 
     @cached_property
@@ -98,6 +100,8 @@ class RunStage:
         waiting = await self._without_erased(stage, due)
         waiting, unknown = _parted(waiting, lambda one: one.in_doubt and self._only_a_person_knows(stage, one))
         crashes = await self._record_all(stage, unknown, GiveUp(OUTCOME_UNKNOWN, in_doubt=True))
+        if self.tenant_of and stage.acts:
+            await asyncio.to_thread(self.tenant_of.learn, [one.job.batch_id for one in waiting])
         while waiting:
             answers = await self.board.assign(stage.provider, [self._wanted(stage, one) for one in waiting])
             assigned: list[tuple[InHand, Assigned]] = []
@@ -167,7 +171,9 @@ class RunStage:
         bound_to = job.provider if one.in_doubt else ""
         if stage.same_provider_as:
             bound_to = str(job.outputs.get(stage.same_provider_as, {}).get("provider", ""))
-        return Wanted(one.job_id, stage.channel(job) if stage.channel else "", job.passed_over, bound_to)
+        channel = stage.channel(job) if stage.channel else ""
+        tenant = self.tenant_of(job.batch_id) if self.tenant_of and stage.acts else ""
+        return Wanted(one.job_id, channel, job.passed_over, tenant, bound_to)
 
     def _only_a_person_knows(self, stage: ProviderStage, one: InHand) -> bool:
         line = self.board.find(stage.provider, one.job.provider)

@@ -18,7 +18,7 @@ from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
 from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
-from dispatch.adapters.postgres.limits import PostgresLimiter
+from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
@@ -69,7 +69,6 @@ from dispatch.application.notifications.desk import NotificationDesk
 from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
-from dispatch.application.ports.limits import Rate
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
@@ -80,12 +79,13 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
+from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
-from dispatch.entrypoints.settings import Settings, provider_prices
+from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
 
@@ -202,6 +202,7 @@ class App:
         self.ledger.close()
         self.projector.close()
         self.sealer.close()
+        self.limiter.close()
         self._pool.close()
         self._engine.dispose()
 
@@ -292,7 +293,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         providers=declared,
         provider_sheet=sheet,
         show_providers=ShowProviders([one.spec for one in declared], sheet),
-        limiter=PostgresLimiter(pool),
+        limiter=PostgresLimiter(open_limits_pool(url)),
         intake_sheet=intake_sheet,
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
@@ -321,9 +322,19 @@ def desk_rules(settings: Settings) -> DeskRules:
 @asynccontextmanager
 async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[RunStage]:
     """The worker's use case with its provider clients, on the running event loop."""
-    per_s = app.settings.channel_rate_per_s
-    channel_rate = Rate(per=per_s, seconds=1.0, burst=max(1, per_s // 10)) if per_s else None
-    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, channel_rate) as board:
+    rates = outbound_rates(app.settings)
+    tenant_of = TenantOf(app.ledger) if rates.tenant_per_s else None
+    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, rates) as board:
         known = KnownJobs(app.settings.work_ack_wait_s / 2)
         chance = SystemRandom().random
-        yield RunStage(app.ledger, app.stages, app.persons, board, utc_now, chance, known=known, stopping=stopping)
+        yield RunStage(
+            app.ledger,
+            app.stages,
+            app.persons,
+            board,
+            utc_now,
+            chance,
+            known=known,
+            stopping=stopping,
+            tenant_of=tenant_of,
+        )

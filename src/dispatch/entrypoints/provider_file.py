@@ -8,8 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from dispatch.application.calling.line import Capability, InDoubt, ProviderSpec
-from dispatch.application.ports.limits import Rate
 from dispatch.application.ports.providers import Channel
+from dispatch.domain.gcra import Rate
 from dispatch.entrypoints.settings import PREFIX, Settings, SettingsError
 
 WHERE = f"{PREFIX}PROVIDERS_FILE"

@@ -15,7 +15,8 @@ from dispatch.application.calling.asking import asking
 from dispatch.application.calling.line import Capability, Line
 from dispatch.application.calling.standings import Standings
 from dispatch.application.calling.switchboard import Switchboard
-from dispatch.application.ports.limits import Limiter, Rate
+from dispatch.application.limits import OutboundRates
+from dispatch.application.ports.limits import Limiter
 from dispatch.application.ports.provider_sheet import ProviderSheet
 from dispatch.application.ports.providers import Providers
 from dispatch.entrypoints.provider_file import Declared
@@ -25,7 +26,7 @@ PROBE_GRACE_S = 5.0
 
 @asynccontextmanager
 async def open_switchboard(
-    declared: list[Declared], sheet: ProviderSheet, limiter: Limiter, channel_rate: Rate | None
+    declared: list[Declared], sheet: ProviderSheet, limiter: Limiter, rates: OutboundRates
 ) -> AsyncIterator[Switchboard]:
     """Every provider with a client of its own, so that a slow one holds up nobody else."""
     async with AsyncExitStack() as opened:
@@ -42,7 +43,7 @@ async def open_switchboard(
         lines = [Line(one.spec, with_it, asking(with_it)) for one, with_it in _each(everyone, usual)]
         slowest_s = max(one.timeout_s for one in declared)
         standings = Standings(sheet, probe_within_s=slowest_s + PROBE_GRACE_S)
-        yield Switchboard(lines, sheet, standings, limiter, channel_rate, SystemRandom().random)
+        yield Switchboard(lines, sheet, standings, limiter, rates, SystemRandom().random)
 
 
 def _each(everyone: Iterable[tuple[Declared, Client]], usual: Providers) -> Iterator[tuple[Declared, Providers]]:

@@ -2,12 +2,14 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_type_hints
 
 import msgspec
 
+from dispatch.application.limits import OutboundRates
+from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates
 from dispatch.entrypoints.senders import read_senders
 
 PREFIX = "DISPATCH_"
@@ -20,7 +22,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "worker_lanes": (1, 64),
     "intake_workers": (1, 64),
     "provider_timeout_s": (0.01, 3600),
-    "channel_rate_per_s": (0, 100_000),
     "provider_connections_max": (1, 10_000),
     "work_ack_wait_s": (0.1, 3600),
     "events_kept_days": (0.001, 3650),
@@ -35,11 +36,20 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "dead_letters_max": (0, 1_000_000_000),
     "backlog_max": (0, 1_000_000_000),
     "endpoint_log_days": (1, 36_500),
+    "channel_rate_per_s": (0, 1_000_000),
+    "tenant_rate_per_s": (0, 1_000_000),
     "checkpoint_every_s": (0.1, 86_400),
     "reconcile_every_minutes": (0, 10_080),
     "shutdown_grace_s": (0, 3600),
 }
 """From and to, both allowed."""
+READERS: Mapping[str, Callable[[str], object]] = {
+    "webhook_senders": read_senders,
+    "inbound_plan": read_plan,
+    "trusted_proxies": read_proxies,
+    "provider_rates": read_rates,
+}
+"""Texts with a form of their own: who reads them says what is wrong."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +79,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Key that the providers ask for."""
     providers_file: str = ""
     """TOML file that declares providers, several per capability in their order; empty: one each, at the URLs above."""
-    channel_rate_per_s: int = 100
-    """Messages a second that go out by each channel, whoever carries them; 0: no limit."""
     provider_prices: str = ""
     """Pence per call by stage, for dry runs, as in "enrich=2.5 verify=0.3 dispatch=4"; empty: no price set."""
     workers: int = 2
@@ -113,6 +121,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """More open dead letters than this are an alarm (acceptance S.09)."""
     backlog_max: int = 100
     """More jobs than this that should have moved on long ago are an alarm (acceptance S.09)."""
+    inbound_plan: str = "free"
+    """Requests of one caller to the API a minute: free (100), paid (1000) or enterprise (no limit)."""
+    inbound_limit_loopback: bool = False
+    """Callers on this machine itself are limited too."""
+    trusted_proxies: str = ""
+    """Addresses and networks of proxies whose X-Forwarded-For is believed, separated by spaces; empty: none."""
+    channel_rate_per_s: int = 100
+    """Messages a second on each channel, over all workers; 0: no limit."""
+    provider_rates: str = ""
+    """Calls a second of each provider, over all workers, as in "notifier=50 email_verifier=20"; empty: no limit."""
+    tenant_rate_per_s: int = 0
+    """Messages a second for each one who brings batches, over all workers; 0: no limit."""
     files_kept_days: int = 30
     """Received files are removed after so many days, unless a batch still reads them."""
     source_folders: str = ""
@@ -189,6 +209,15 @@ def provider_prices(settings: Settings) -> dict[str, float]:
     return prices
 
 
+def outbound_rates(settings: Settings) -> OutboundRates:
+    """What may go out each second."""
+    return OutboundRates(
+        channel_per_s=settings.channel_rate_per_s,
+        providers_per_s=read_rates(settings.provider_rates),
+        tenant_per_s=settings.tenant_rate_per_s,
+    )
+
+
 def read_runtime(data: Path) -> dict[str, Any]:
     """What the running system wrote about itself; empty when none runs on this folder, or it was killed."""
     try:
@@ -256,9 +285,9 @@ def _value(name: str, value: Any, where: str) -> Any:  # noqa: ANN401 - of the s
         read = msgspec.convert(value, kind, strict=False)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{where}: {value!r} is not a {kind.__name__} ({error})") from error
-    if name == "webhook_senders":
+    if name in READERS:
         try:
-            read_senders(read)
+            READERS[name](read)
         except ValueError as error:
             raise SettingsError(f"{where}: {error}") from None
     least, most = RANGES.get(name, (float("-inf"), float("inf")))

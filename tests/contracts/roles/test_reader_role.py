@@ -33,6 +33,7 @@ REFUSED = {
     "append": "SELECT ledger.append('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     "natural keys": "SELECT * FROM intake.natural_keys",
     "leases": "SELECT * FROM ops.due_leases",
+    "addresses of callers": "SELECT * FROM ops.rate_limits",
     "insert": "INSERT INTO ops.positions VALUES ('mine', 1, 0)",
     "update": "UPDATE ops.jobs SET status = 'delivered'",
     "delete": "DELETE FROM intake.batches",

@@ -54,6 +54,14 @@ def body_of(prefix: str, count: int = 3, wrap: bool = True) -> bytes:
     return json.dumps({"rows": made} if wrap else made).encode()
 
 
+@pytest.mark.acceptance("3.03")
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+async def test_only_post_is_possible(intake: Door, method: str):
+    answer = await intake.client.request(method, "/v1/intake/crm")
+    assert_problem(answer, 405, "method_not_allowed")
+    assert "POST" in answer.headers["allow"]
+
+
 @pytest.mark.acceptance("1.01", part="a signed request with rows is a batch by its content")
 @pytest.mark.parametrize("wrap", [True, False])
 async def test_signed_rows_are_a_batch(intake: Door, wrap: bool):

@@ -5,8 +5,8 @@ from enum import StrEnum
 import msgspec
 
 from dispatch.application.calling.asking import asking
-from dispatch.application.ports.limits import Rate
 from dispatch.application.ports.providers import Providers
+from dispatch.domain.gcra import Rate
 
 
 class Capability(StrEnum):

@@ -9,13 +9,15 @@ import msgspec
 
 from dispatch.application.calling.line import Line
 from dispatch.application.calling.standings import Standings
+from dispatch.application.limits import OutboundRates
 from dispatch.application.ports.clock import utc_now
-from dispatch.application.ports.limits import Limiter, Rate
+from dispatch.application.ports.limits import Limit, Limiter
 from dispatch.application.ports.provider_sheet import ProviderSheet
 
-HORIZON_S = 2.0
+HORIZON_S = 1.0
 """A limit is reserved so far ahead at most, so that one chunk cannot keep others out for longer."""
 SHORTEST_WAIT_S = 0.5
+LEAST_PAUSE_S = 0.02
 NO_CAP = 1 << 60
 
 
@@ -25,6 +27,7 @@ class Wanted(msgspec.Struct, frozen=True):
     job_id: str
     channel: str = ""
     passed_over: tuple[str, ...] = ()
+    tenant: str = ""  # Who brought it, where that matters.
     bound_to: str = ""  # The one that must be asked: it has, or may have, acted for the job before.
 
 
@@ -59,14 +62,14 @@ Answer = Assigned | NotNow | Later | None
 class Switchboard:
     """The lines in their order, with what all workers know about them.
 
-    `channel_rate` limits what goes out per channel, whoever carries it. `chance` in [0, 1) spreads what is put off.
+    `rates` limit what goes out by channel and tenant, whoever carries it. `chance` in [0, 1) spreads what is put off.
     """
 
     lines: Sequence[Line]
     sheet: ProviderSheet
     standings: Standings
     limiter: Limiter | None = None
-    channel_rate: Rate | None = None
+    rates: OutboundRates | None = None
     chance: Callable[[], float] = lambda: 0.0
     now: Callable[[], datetime] = utc_now
     slots: dict[str, asyncio.Semaphore] = field(default_factory=dict)
@@ -150,7 +153,7 @@ class Switchboard:
         covered = await self._book(line, len(wanted))
         if covered < len(wanted):
             why.append(NotNow(f"spend_cap:{line.name}", self._until_midnight_s()))
-        paced = await self._pace(line, wanted[0].channel, covered)
+        paced = await self._pace(line, wanted[0], covered)
         beyond = covered - len(paced.at_s)
         if beyond and spec.price_millipence:
             await asyncio.to_thread(self.sheet.give_back, line.name, spec.price_millipence, beyond)
@@ -167,22 +170,17 @@ class Switchboard:
             return calls
         return await asyncio.to_thread(self.sheet.reserve, line.name, price, calls, NO_CAP if cap is None else cap)
 
-    async def _pace(self, line: Line, channel: str, count: int) -> "_Paced":
+    async def _pace(self, line: Line, one: Wanted, count: int) -> "_Paced":
         """When each of `count` calls may go; fewer where a limit is reached."""
-        paced = _Paced([0.0] * count)
-        limits = [
-            (f"provider:{line.name}", line.spec.rate),
-            (f"channel:{channel}", self.channel_rate if channel else None),
-        ]
-        for key, rate in limits:
-            if rate is None or self.limiter is None or not paced.at_s:
-                continue
-            got = await asyncio.to_thread(self.limiter.reserve, key, rate, len(paced.at_s), HORIZON_S)
-            if got.granted < len(paced.at_s):
-                paced.wait_s = max(SHORTEST_WAIT_S, got.retry_after_s - HORIZON_S)
-            times = (got.first_after_s + place * got.interval_s for place in range(got.granted))
-            paced.at_s = [max(before, after) for before, after in zip(paced.at_s, times, strict=False)]
-        return paced
+        rates = self.rates or OutboundRates(channel_per_s=0)
+        own = [Limit(f"provider:{line.name}", line.spec.rate)] if line.spec.rate else []
+        named = "" if own else line.name  # What the file says of a provider goes before the settings.
+        limits = own + rates.limits(channel=one.channel, provider=named, tenant=one.tenant)
+        if not limits or self.limiter is None or not count:
+            return _Paced([0.0] * count)
+        got = await asyncio.to_thread(self.limiter.reserve_all, limits, count, HORIZON_S)
+        at_s = [got.starts_after_s(place) for place in range(got.granted)]
+        return _Paced(at_s, max(LEAST_PAUSE_S, got.ask_again_s))
 
     def _until_midnight_s(self) -> float:
         now = self.now()
@@ -205,9 +203,9 @@ class Switchboard:
 
 
 def _alike(wanted: Sequence[Wanted]) -> Iterable[list[Wanted]]:
-    groups: dict[tuple[str, tuple[str, ...], str], list[Wanted]] = {}
+    groups: dict[tuple[str, str, tuple[str, ...], str], list[Wanted]] = {}
     for job in wanted:
-        groups.setdefault((job.channel, job.passed_over, job.bound_to), []).append(job)
+        groups.setdefault((job.channel, job.tenant, job.passed_over, job.bound_to), []).append(job)
     return groups.values()
 
 

@@ -31,6 +31,7 @@ COMMANDS = {
     "ledger": (f"{HERE}.ledger:ledger", "The audit log, and the evidence that it is as it was recorded."),
     "provider": (f"{HERE}.provider:provider", "Who is called, in which order, and how they stand."),
     "pipeline": (f"{HERE}.pipeline:pipeline", "The stages in order, their limits, and what is at each now."),
+    "limits": (f"{HERE}.limits:limits", "The rate limits of what goes out and of callers, and how full they are."),
     "config": (f"{HERE}.config:config", "The settings in effect, and where each one came from."),
     "smoke": (f"{HERE}.smoke:smoke", "Short tests of an installation: its database, and the whole over HTTP."),
     "doctor": (f"{HERE}.doctor:doctor", "Check this machine and the system: what is wrong, and how to mend it."),

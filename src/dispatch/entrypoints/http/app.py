@@ -17,6 +17,7 @@ from dispatch.entrypoints.http import (
     escalations,
     failures,
     jobs,
+    limits,
     notifications,
     profiles,
     providers,
@@ -35,11 +36,13 @@ from dispatch.entrypoints.http.envelope import Envelope
 from dispatch.entrypoints.http.gathering import Gathering
 from dispatch.entrypoints.http.guard import refuse_other_sites
 from dispatch.entrypoints.http.health import Health, livez, readyz
+from dispatch.entrypoints.http.inbound_limit import InboundLimit
 from dispatch.entrypoints.http.metrics import Metrics, show_metrics
 from dispatch.entrypoints.http.openapi import openapi_config
 from dispatch.entrypoints.http.problem import Refused
 from dispatch.entrypoints.http.problem_kinds import KINDS
 from dispatch.entrypoints.http.problems import HANDLERS
+from dispatch.entrypoints.limit_settings import read_plan, read_proxies
 from dispatch.entrypoints.senders import read_senders
 
 
@@ -69,6 +72,7 @@ ROUTES: list[Any] = [
     providers.routes,
     statistics.routes,
     reconciliations.routes,
+    limits.routes,
     livez,
     readyz,
     show_metrics,
@@ -101,7 +105,14 @@ def create_http(
     gathering = Gathering(partial(app.notifications.open, by=notifications.ACTOR))
     values = (app, metrics, Health(app, nats_check, draining), feed, operations, senders, gathering)
     http = build(dict(zip(GIVEN, values, strict=True)))
-    http.asgi_handler = Envelope(http.asgi_handler, metrics)
+    limited = InboundLimit(
+        http.asgi_handler,
+        app.limiter.check_many,
+        read_plan(app.settings.inbound_plan),
+        trusted=read_proxies(app.settings.trusted_proxies),
+        with_loopback=app.settings.inbound_limit_loopback,
+    )
+    http.asgi_handler = Envelope(limited, metrics)
     return http
 
 

@@ -15,7 +15,11 @@ VERSION = "1"
 DESCRIPTION = """\
 Send files of fixed-price service jobs, follow them through the pipeline, and decide about what is before a person.
 Commands answer 202 with a Location. Every answer that is not a success is a Problem Details object (RFC 9457) whose
-`code` is stable. Lists come in pages: `next` and the Link header lead to the one behind."""
+`code` is stable. Lists come in pages: `next` and the Link header lead to the one behind.
+
+Each caller has a number of requests a minute; 429 says in `Retry-After` for how many seconds to wait. Where a limit
+applies every answer has `X-RateLimit-Limit`, `X-RateLimit-Remaining` and `X-RateLimit-Reset` (seconds until all of it
+is there again), and the same as `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-10)."""
 
 
 def openapi_config() -> OpenAPIConfig:
@@ -31,6 +35,7 @@ def openapi_config() -> OpenAPIConfig:
             Tag(name="notifications", description="Single messages, sent as they come or at their time"),
             Tag(name="statistics", description="All batches together"),
             Tag(name="sources", description="Where rows come from by themselves"),
+            Tag(name="limits", description="How much may go out, and be asked for"),
             Tag(name="health", description="For whoever runs the server"),
         ],
         use_handler_docstrings=True,

@@ -55,7 +55,7 @@ def documented(*statuses: int) -> dict[int, ResponseSpec]:
     """For the OpenAPI document: these statuses, and those that any request can meet, are Problem Details."""
     return {
         status: ResponseSpec(Problem, media_type=MEDIA_TYPE, generate_examples=False, description=_described(status))
-        for status in sorted({*statuses, 400, 500, 503})
+        for status in sorted({*statuses, 400, 429, 500, 503})
     }
 
 

@@ -54,6 +54,7 @@ async def serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # Who is believed is a setting of ours; uvicorn would believe anybody on this machine.
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=max(1, int(settings.shutdown_grace_s - GRACE_LEFT_S)),
