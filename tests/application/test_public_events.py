@@ -38,7 +38,7 @@ def test_there_is_an_example_of_every_event():
     assert {type(event) for event in EVENTS} == set(public_kinds().values()) == set(REGISTRY.values())
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+@pytest.mark.parametrize("event", EVENTS, ids=[f"{type(event).__name__}-{n}" for n, event in enumerate(EVENTS)])
 def test_nothing_that_a_person_is_or_wrote_travels(event):
     text = msgspec.json.encode(public_data(event)).decode()
     assert [word for word in PERSONAL if word in text] == []

@@ -61,7 +61,7 @@ def test_a_checkpoint_a_proof_and_the_growth_hold_without_dispatch(sealed, evide
         f"good: example.org/ledger had 450 events under the root {root(latest)}\n",
     )
     code, said = check("proof", evidence.prove(301))
-    assert (code, said.startswith("good: JobOpened at position 301, version 1 of stream ")) == (0, True)
+    assert (code, said.startswith("good: JobOpened.2 at position 301, version 1 of stream ")) == (0, True)
     assert "it is event 300 of 500 that example.org/ledger signed" in said
     for pair in ((300, 500), (latest, 500), (450, 450)):
         code, said = check("consistency", evidence.consistency(*pair))

@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from dispatch.domain.events import REGISTRY, Event
+from dispatch.domain.events import REGISTRY, Event, fields_of
 
 TEXT_FIELDS = frozenset(
     {
@@ -100,8 +100,8 @@ def public_data(event: Event) -> dict[str, Any]:
 
 @cache
 def aggregate_of_kind(kind: type[Event]) -> str:
-    """`job`, `batch`, `contact` or `source`: whose streams hold such events, which is the domain's room of its own."""
-    return kind.__module__.split(".")[-2]
+    """`job`, `batch`, `operation` and the like: whose streams hold such events, told by the id that they carry."""
+    return fields_of(kind)[0].removesuffix("_id")
 
 
 def public_kinds() -> dict[str, type[Event]]:

@@ -134,6 +134,7 @@ async def test_an_event_travels_as_a_cloud_event_in_binary_mode(ledger, client, 
         "attempt": 1,
         "next_stage": "dispatch",
         "output": {"verdict": "valid"},
+        "priority": "normal",
     }
 
 
