@@ -33,6 +33,8 @@ class InHand:
     decided: list[Event] = field(default_factory=list)
     erased: bool = False  # The person was needed, and is not to be had any more.
     person_changed: bool = False
+    from_memory: bool = False  # As this process had left it: somebody else may have moved it on since.
+    overtaken: bool = False  # Somebody else had.
     in_doubt: bool = False  # A provider may have acted before, and its answer is not known.
     provider: str = ""  # Who is called now.
     passed_over: str = ""  # With which error the last provider was passed over.
@@ -70,7 +72,7 @@ class JobsInHand:
         """Those that this process itself has just brought to this stage. About any others only the ledger knows."""
         known = self.known.take(job_ids) if self.known else {}
         return {
-            job_id: InHand(job_id, one.job, one.version, one.job.person)
+            job_id: InHand(job_id, one.job, one.version, one.job.person, from_memory=True)
             for job_id, one in known.items()
             if is_due(one.job, stage_name, now)
         }
@@ -112,6 +114,7 @@ class JobsInHand:
         for one, answer in zip(decided, self.ledger.append(appends), strict=True):
             if isinstance(answer, VersionConflict):
                 conflicts[one.job_id] = answer
+                one.overtaken = True
             else:
                 one.version, one.decided = one.version + len(one.decided), []
         return conflicts

@@ -78,6 +78,9 @@ class RunStage:
             crashes = await asyncio.to_thread(self._record, stage, due, {})
         else:
             crashes = await self._ask(stage, due)
+        # What it remembered was old: what is due of it now, only the ledger knows. Else it would wait for its lease.
+        if overtaken := [one.job_id for one in due if one.from_memory and one.overtaken]:
+            await self(stage_name, overtaken)
         if crashes:
             raise crashes[0]
         return len(due)

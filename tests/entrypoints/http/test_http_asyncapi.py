@@ -15,7 +15,15 @@ from dispatch.entrypoints.http.asyncapi import STREAM, asyncapi_text
 
 COMMITTED = Path(__file__).parents[3] / "docs" / "asyncapi.json"
 EXAMPLES = {event_name(event): event for event in vars(examples).values() if type(event) in set(REGISTRY.values())}
-PLAIN = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list, "null": type(None)}
+PLAIN = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "object": dict,
+    "array": list,
+    "null": type(None),
+}
 
 
 @pytest.fixture(scope="module")
