@@ -75,6 +75,7 @@ class Terminal:
 
     def ctrl_c(self) -> None:
         os.killpg(self._process.pid, signal.SIGINT)
+        self._reader.join(WITHIN_S)  # It shows no more once it has ended.
 
     def close(self) -> None:
         if self._process.poll() is None:

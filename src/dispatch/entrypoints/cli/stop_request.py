@@ -3,8 +3,10 @@
 import signal
 from collections.abc import Sequence
 from queue import Empty, SimpleQueue
+from time import monotonic
 from types import FrameType
 
+LOOK_EVERY_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -31,11 +33,15 @@ class StopRequest:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until somebody asks, for at most `timeout_s` seconds; says whether somebody has."""
-        if not self._asked:
-            try:
-                self._wake.get(timeout=timeout_s)
+        until = None if timeout_s is None else monotonic() + timeout_s
+        while not self._asked:
+            left_s = LOOK_EVERY_S if until is None else min(LOOK_EVERY_S, until - monotonic())
+            if left_s <= 0:
+                return False
+            try:  # In slices: a signal that another thread has taken does not wake this one.
+                self._wake.get(timeout=left_s)
             except Empty:
-                return self._asked
+                continue
             self._wake.put(None)  # For the next who waits.
         return True
 
