@@ -11,6 +11,7 @@ from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.jobs import JobDesk
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.providers import ProviderUnavailable
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import Job, JobStatus
 from ledgers import cause
@@ -153,3 +154,18 @@ async def test_a_ledger_that_was_set_back_is_believed(world, known):
     assert await world.run("verify", [job]) == 1
     assert world.stages_done(job) == ["verify"]
     assert world.ledger.load(job).version == 2
+
+
+async def test_a_job_that_another_worker_has_moved_on_is_not_left_to_its_lease():
+    """A remembers the job as it left it; B has tried and put it off since; at the retry the message comes to A."""
+    world = World()
+    a = dataclasses.replace(world.run, known=KnownJobs(seconds=60))
+    [job] = world.open(route=("dispatch", "confirm"))
+    await a("dispatch", [job])
+    world.providers.notifier.answers[f"m-dispatch.{job}"] = ProviderUnavailable("timeout")
+    await world.run("confirm", [job])
+    assert world.job(job).status is JobStatus.WAITING
+    world.providers.notifier.answers.clear()
+    world.clock.now = world.job(job).due_at
+    await a("confirm", [job])
+    assert world.job(job).status is JobStatus.DELIVERED

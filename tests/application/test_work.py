@@ -1,7 +1,6 @@
 """A chunk of jobs at a stage: what is recorded, when it is repeated, and who is left alone."""
 
 import asyncio
-import dataclasses
 import random
 from datetime import timedelta
 
@@ -11,7 +10,6 @@ from providing import Persons, providers, switchboard
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.application.jobs import JobDesk
-from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.ledger import Append, LedgerUnavailable
 from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable
@@ -373,18 +371,3 @@ def raising(error):
         raise error
 
     return read
-
-
-async def test_a_job_that_another_worker_has_moved_on_is_not_left_to_its_lease():
-    """A remembers the job as it left it; B has tried and put it off since; at the retry the message comes to A."""
-    world = World()
-    a = dataclasses.replace(world.run, known=KnownJobs(seconds=60))
-    [job] = world.open(route=("dispatch", "confirm"))
-    await a("dispatch", [job])
-    world.providers.notifier.answers[f"m-dispatch.{job}"] = ProviderUnavailable("timeout")
-    await world.run("confirm", [job])
-    assert world.job(job).status is JobStatus.WAITING
-    world.providers.notifier.answers.clear()
-    world.clock.now = world.job(job).due_at
-    await a("confirm", [job])
-    assert world.job(job).status is JobStatus.DELIVERED

@@ -112,3 +112,23 @@ def stats(simulator_url: str) -> dict[str, int]:
 
     with urllib.request.urlopen(f"{simulator_url}/stats", timeout=10) as answer:  # noqa: S310 - our own loopback server
         return msgspec.json.decode(answer.read())
+
+
+def make_jobs_file(path: Path, rows: int) -> Path:
+    """So many rows of service jobs, one in fifty of them bad."""
+    maker = Path(__file__).parents[2] / "tools" / "make_sample.py"
+    subprocess.run([sys.executable, maker, "--rows", str(rows), "--bad", "0.02", "--out", path], check=True)
+    return path
+
+
+@contextmanager
+def simulated(latency_ms: int) -> Iterator[str]:
+    """Calm providers that outlive the system, so that they remember what they were asked; answers their URL."""
+    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
+    process = subprocess.Popen([*command, "--set", f"latency_ms={latency_ms}"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[-1]
+    finally:
+        process.kill()
+        process.communicate()

@@ -5,8 +5,6 @@ import io
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -21,7 +19,7 @@ from dispatch.application.ports.queries import BatchRow, ViewsUnavailable
 from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.domain.job.events import StageCompleted
 from dispatch.entrypoints.bootstrap import App
-from end_to_end.running import Up, eventually, stats, up
+from end_to_end.running import Up, eventually, make_jobs_file, simulated, stats, up
 from processes import await_gone
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
@@ -32,23 +30,13 @@ RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
 
 @pytest.fixture
 def jobs_file(tmp_path: Path) -> Path:
-    path = tmp_path / "jobs.csv"
-    maker = Path(__file__).parents[2] / "tools" / "make_sample.py"
-    subprocess.run([sys.executable, maker, "--rows", str(ROWS), "--bad", "0.02", "--out", path], check=True)
-    return path
+    return make_jobs_file(tmp_path / "jobs.csv", ROWS)
 
 
 @pytest.fixture
 def simulator() -> Iterator[str]:
-    """Providers that outlive the system, so that they remember what they were asked before it was killed."""
-    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
-    process = subprocess.Popen([*command, "--set", "latency_ms=20"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
+    with simulated(latency_ms=20) as url:
+        yield url
 
 
 def providers(url: str) -> dict[str, str]:

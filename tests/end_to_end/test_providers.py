@@ -1,7 +1,5 @@
 """Several providers in the running system: one that is down costs nobody anything, and a crash leaves nothing twice."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +9,7 @@ from dispatch.application.account import account
 from dispatch.application.intake.profiles import SERVICE_JOB
 from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.domain.job.events import FailedOver, StageCompleted, StageStarted
-from end_to_end.running import eventually, stats, up
+from end_to_end.running import eventually, make_jobs_file, simulated, stats, up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(180)]
 
@@ -22,22 +20,13 @@ NOBODY = "http://127.0.0.1:9"  # The discard port: nobody listens there.
 
 @pytest.fixture
 def jobs_file(tmp_path: Path) -> Path:
-    path = tmp_path / "jobs.csv"
-    maker = Path(__file__).parents[2] / "tools" / "make_sample.py"
-    subprocess.run([sys.executable, maker, "--rows", str(ROWS), "--bad", "0.02", "--out", path], check=True)
-    return path
+    return make_jobs_file(tmp_path / "jobs.csv", ROWS)
 
 
 @pytest.fixture
 def simulator() -> Iterator[str]:
-    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
-    process = subprocess.Popen([*command, "--set", "latency_ms=10"], stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-    finally:
-        process.kill()
-        process.communicate()
+    with simulated(latency_ms=10) as url:
+        yield url
 
 
 def declared(folder: Path, simulator: str, *, in_doubt: str = "repeat", main: str = NOBODY) -> str:

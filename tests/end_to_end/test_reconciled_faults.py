@@ -8,8 +8,6 @@ import asyncio
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -26,7 +24,7 @@ from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.domain.job.decide import idempotency_key
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.reconciling import new_run_id, open_reconcile
-from end_to_end.running import Up, eventually, stats, up
+from end_to_end.running import Up, eventually, make_jobs_file, stats, up
 from end_to_end.test_faults import _batch, delivered, providers, receive, writers_of
 from end_to_end.test_faults import simulator as simulator
 from processes import await_gone
@@ -42,10 +40,7 @@ COMPLETED_MIN = 0.99
 
 @pytest.fixture
 def jobs_file(tmp_path: Path) -> Path:
-    path = tmp_path / "jobs.csv"
-    maker = Path(__file__).parents[2] / "tools" / "make_sample.py"
-    subprocess.run([sys.executable, maker, "--rows", str(ROWS), "--bad", "0.02", "--out", path], check=True)
-    return path
+    return make_jobs_file(tmp_path / "jobs.csv", ROWS)
 
 
 def wipe(nats_url: str) -> None:

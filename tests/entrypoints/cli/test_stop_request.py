@@ -32,6 +32,24 @@ print("asked", asked)
 """
 
 
+TAKEN_BY_ANOTHER_THREAD = """
+import os, signal, threading, time
+from dispatch.entrypoints.cli.stop_request import stop_on_signals
+
+stop = stop_on_signals()
+
+def ask():
+    time.sleep(0.3)  # Until the main thread waits.
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+
+threading.Thread(target=ask, daemon=True).start()
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # Of the main thread alone: the other one gets it.
+assert stop.wait()
+print("stopped")
+"""
+
+
 def test_a_request_is_heard_by_everybody_who_waits():
     stop, heard = StopRequest(), []
     waiting = [threading.Thread(target=lambda: heard.append(stop.wait(30))) for _ in range(3)]
@@ -58,3 +76,10 @@ def test_a_signal_in_the_middle_of_waiting_and_asking_does_not_wait_for_itself()
     )
     assert done.returncode == 0, done.stderr
     assert int(done.stdout.removeprefix("asked ")) > 10
+
+
+def test_a_signal_that_another_thread_has_got_is_heard():
+    done = subprocess.run(
+        [sys.executable, "-c", TAKEN_BY_ANOTHER_THREAD], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

@@ -1,13 +1,13 @@
 """`dispatch endpoint test`, `replay`, `disable`, `enable` and `remove`."""
 
-from datetime import UTC, datetime
-
 import rich_click as click
 from click.exceptions import Exit
 
+from dispatch.application.moment import parse_time
+from dispatch.entrypoints.cli.answers import say_turned
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.errors import Refused
-from dispatch.entrypoints.cli.options import shared_options
+from dispatch.entrypoints.cli.options import reason_option, shared_options
 from dispatch.entrypoints.cli.output import out, print_json
 
 
@@ -49,19 +49,18 @@ def replay(cli: Cli, name: str, since: str) -> None:
       dispatch endpoint replay crm --since 2026-11-27T09:00:00Z
     """
     try:
-        moment = datetime.fromisoformat(since)
+        moment = parse_time(since)
     except ValueError:
         fix = "write it like 2026-11-27T09:00:00Z"
         raise Refused("time_invalid", f"{since[:60]!r} is no time", "--since", fix) from None
     with cli.open_app() as app:
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         is_new = app.endpoints.replay(name, moment, who())
-    _answer(cli, name, "is sent it once more", is_new=is_new)
+    say_turned(cli, "Endpoint", name, "is sent it once more", is_new=is_new)
 
 
 @click.command()
 @click.argument("name", metavar="NAME")
-@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the ledger: no personal data.")
+@reason_option
 @shared_options
 @click.pass_obj
 def disable(cli: Cli, name: str, reason: str) -> None:
@@ -72,7 +71,7 @@ def disable(cli: Cli, name: str, reason: str) -> None:
       dispatch endpoint disable crm --reason "they move to a new server"
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is disabled", is_new=app.endpoints.disable(name, who(), reason))
+        say_turned(cli, "Endpoint", name, "is disabled", is_new=app.endpoints.disable(name, who(), reason))
 
 
 @click.command()
@@ -87,7 +86,7 @@ def enable(cli: Cli, name: str) -> None:
       dispatch endpoint enable crm
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is sent to again", is_new=app.endpoints.enable(name, who()))
+        say_turned(cli, "Endpoint", name, "is sent to again", is_new=app.endpoints.enable(name, who()))
 
 
 @click.command()
@@ -102,11 +101,4 @@ def remove(cli: Cli, name: str) -> None:
       dispatch endpoint remove crm
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is removed", is_new=app.endpoints.remove(name, who()))
-
-
-def _answer(cli: Cli, name: str, done: str, *, is_new: bool) -> None:
-    if cli.as_json:
-        print_json({"name": name, "recorded": is_new})
-    else:
-        out().print(f"Endpoint {name} {done}{'' if is_new else ' already'}.", markup=False)
+        say_turned(cli, "Endpoint", name, "is removed", is_new=app.endpoints.remove(name, who()))

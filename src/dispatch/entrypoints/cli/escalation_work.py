@@ -1,14 +1,13 @@
 """`dispatch escalation next|assign|snooze|retry|cancel`: working off what waits for a person."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import rich_click as click
 
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.why import why
-from dispatch.domain.events import Event, event_name
 from dispatch.entrypoints.bootstrap import App
+from dispatch.entrypoints.cli.answers import say_recorded
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.escalation_list import show_escalations
 from dispatch.entrypoints.cli.ids import find_job
@@ -51,7 +50,7 @@ def assign(cli: Cli, job: str, to: str | None) -> None:
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.assign(job_id, whom, who())
-    _answer(cli, job_id, events, f"is with {whom}" if whom else "is with nobody", "was so already")
+    say_recorded(cli, job_id, events, f"is with {whom}" if whom else "is with nobody", "was so already")
 
 
 @click.command()
@@ -75,7 +74,7 @@ def snooze(cli: Cli, job: str, until: datetime | None, hours: float | None, reas
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.snooze(job_id, then, who(), reason)
-    _answer(cli, job_id, events, f"is put off until {then.isoformat()}", "was put off so already")
+    say_recorded(cli, job_id, events, f"is put off until {then.isoformat()}", "was put off so already")
 
 
 @click.command()
@@ -92,7 +91,7 @@ def retry(cli: Cli, job: str) -> None:
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.resume(job_id, who())
-        _answer(cli, job_id, events, "is on its way again", "was on its way already")
+        say_recorded(cli, job_id, events, "is on its way again", "was on its way already")
         _show_next(cli, app, job_id)
 
 
@@ -111,7 +110,7 @@ def cancel(cli: Cli, job: str, reason: str) -> None:
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.cancel(job_id, who(), reason)
-        _answer(cli, job_id, events, "is cancelled", "was cancelled already")
+        say_recorded(cli, job_id, events, "is cancelled", "was cancelled already")
         _show_next(cli, app, job_id)
 
 
@@ -133,10 +132,3 @@ def _show_next(cli: Cli, app: App, after: str | None) -> None:
         return
     show_escalations(out(), [found])
     out().print(f"why   {explained.why}\nnext  {explained.next}", soft_wrap=True)
-
-
-def _answer(cli: Cli, job_id: str, events: Sequence[Event], done: str, before: str) -> None:
-    if cli.as_json:
-        print_json({"job_id": job_id, "recorded": [event_name(event) for event in events]})
-    else:
-        out().print(f"Job {job_id} {done if events else before}.", soft_wrap=True)

@@ -1,14 +1,11 @@
 """`dispatch job resume`, `settle` and `cancel`: what a person may do to a job."""
 
-from collections.abc import Sequence
-
 import rich_click as click
 
-from dispatch.domain.events import Event, event_name
+from dispatch.entrypoints.cli.answers import say_recorded
 from dispatch.entrypoints.cli.context import Cli, who
 from dispatch.entrypoints.cli.ids import find_job
 from dispatch.entrypoints.cli.options import shared_options
-from dispatch.entrypoints.cli.output import out, print_json
 
 
 @click.command()
@@ -26,7 +23,7 @@ def resume(cli: Cli, job: str) -> None:
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.resume(job_id, who())
-    _answer(cli, job_id, events, "is on its way again", "was on its way already")
+    say_recorded(cli, job_id, events, "is on its way again", "was on its way already")
 
 
 @click.command()
@@ -44,7 +41,7 @@ def cancel(cli: Cli, job: str, reason: str) -> None:
     with cli.open_app() as app:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.cancel(job_id, who(), reason)
-    _answer(cli, job_id, events, "is cancelled", "was cancelled already")
+    say_recorded(cli, job_id, events, "is cancelled", "was cancelled already")
 
 
 @click.command()
@@ -69,11 +66,4 @@ def settle(cli: Cli, job: str, happened: bool | None, note: str) -> None:
         job_id = find_job(app.queries, job).job_id
         events = app.desk.settle(job_id, who(), note, happened=happened)
     done = "is settled as sent" if happened else "is on its way again"
-    _answer(cli, job_id, events, done, "was settled already")
-
-
-def _answer(cli: Cli, job_id: str, events: Sequence[Event], done: str, before: str) -> None:
-    if cli.as_json:
-        print_json({"job_id": job_id, "recorded": [event_name(event) for event in events]})
-    else:
-        out().print(f"Job {job_id} {done if events else before}.", soft_wrap=True)
+    say_recorded(cli, job_id, events, done, "was settled already")

@@ -50,6 +50,9 @@ def as_time(ctx: click.Context, param: click.Parameter, value: str | None) -> da
         raise click.BadParameter(str(error), ctx, param) from error
 
 
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Why; kept in the ledger: no personal data.")
+
+
 def shared_options(command: F) -> F:
     """`--json` and `--data`, which every command has."""
     return json_option(data_option(command))

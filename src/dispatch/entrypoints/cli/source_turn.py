@@ -2,11 +2,9 @@
 
 import rich_click as click
 
+from dispatch.entrypoints.cli.answers import say_turned
 from dispatch.entrypoints.cli.context import Cli, who
-from dispatch.entrypoints.cli.options import shared_options
-from dispatch.entrypoints.cli.output import out, print_json
-
-reason_option = click.option("--reason", metavar="TEXT", default="", help="Why; kept in the ledger: no personal data.")
+from dispatch.entrypoints.cli.options import reason_option, shared_options
 
 
 @click.command()
@@ -22,7 +20,7 @@ def pause(cli: Cli, name: str, reason: str) -> None:
       dispatch source pause crm --reason "they move to a new server"
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is paused", is_new=app.sources.pause(name, who(), reason))
+        say_turned(cli, "Source", name, "is paused", is_new=app.sources.pause(name, who(), reason))
 
 
 @click.command()
@@ -37,7 +35,7 @@ def resume(cli: Cli, name: str) -> None:
       dispatch source resume crm
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is looked at again", is_new=app.sources.resume(name, who()))
+        say_turned(cli, "Source", name, "is looked at again", is_new=app.sources.resume(name, who()))
 
 
 @click.command()
@@ -53,11 +51,4 @@ def remove(cli: Cli, name: str, reason: str) -> None:
       dispatch source remove crm --reason "contract ended"
     """
     with cli.open_app() as app:
-        _answer(cli, name, "is removed", is_new=app.sources.remove(name, who(), reason))
-
-
-def _answer(cli: Cli, name: str, done: str, *, is_new: bool) -> None:
-    if cli.as_json:
-        print_json({"name": name, "recorded": is_new})
-    else:
-        out().print(f"Source {name} {done}{'' if is_new else ' already'}.", markup=False)
+        say_turned(cli, "Source", name, "is removed", is_new=app.sources.remove(name, who(), reason))

@@ -14,8 +14,9 @@ class StopRequest:
     """Like `threading.Event`, for signal handlers.
 
     An Event takes a lock to be set, and a handler runs in the middle of whatever the main thread does: when that is
-    `set` or `wait` of the same Event, the process waits for itself for ever. Ctrl-C and a SIGTERM right behind it were
-    enough. A `SimpleQueue` can be put into at any moment.
+    `set` or `wait` of the same Event, the process waits for itself for ever. A `SimpleQueue` can be put into at any
+    moment. And a thread that waits without end is not woken by a signal that another thread has got: Ctrl-C with a
+    SIGTERM right behind it could leave the process waiting, with nothing pending.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class StopRequest:
             left_s = LOOK_EVERY_S if until is None else min(LOOK_EVERY_S, until - monotonic())
             if left_s <= 0:
                 return False
-            try:  # In slices: a signal that another thread has taken does not wake this one.
+            try:  # In slices: the kernel may hand a signal to another thread, and then nothing wakes this one.
                 self._wake.get(timeout=left_s)
             except Empty:
                 continue

@@ -120,7 +120,7 @@ class EscalationsView(View):
         if pending.ended:
             at, how = zip(*pending.ended.values(), strict=True)
             cursor.execute(self.sql(RESOLVE), (list(pending.ended), list(at), list(how)))
-        pending.__init__()  # type: ignore[misc]  # Written: it begins anew.
+        pending.clear()
 
 
 class _Pending:
@@ -130,6 +130,12 @@ class _Pending:
         self.rows: list[Row] = []
         self.opened: set[str] = set()
         self.ended: dict[str, tuple[datetime, str]] = {}
+
+    def clear(self) -> None:
+        """All of it is written."""
+        self.rows.clear()
+        self.opened.clear()
+        self.ended.clear()
 
     def escalate(self, record: Recorded, event: JobEscalated) -> None:
         self.opened.add(event.job_id)
