@@ -199,6 +199,18 @@ class DyingWorker(Exception):
     """Stands for a worker that dies in a call."""
 
 
+async def test_in_doubt_at_a_provider_that_is_declared_no_more_goes_before_a_person():
+    world = World("dispatch")
+    [job] = world.open()
+    world.main.notifier.answers[f"dispatch.{job}"] = SILENT
+    await world.work([job])
+    del world.board.lines[0]
+    world.wall.now += 5
+    await world.work([job])
+    assert world.job(job).escalated_for == "outcome_unknown"
+    assert world.spare.notifier.sent == {}
+
+
 async def test_without_keys_or_questions_an_answer_that_is_lost_goes_before_a_person_at_once():
     world = World("dispatch", in_doubt=InDoubt.PERSON)
     [job] = world.open()

@@ -179,8 +179,10 @@ class RunStage:
         return Wanted(one.job_id, channel, job.passed_over, tenant, bound_to)
 
     def _only_a_person_knows(self, stage: ProviderStage, one: InHand) -> bool:
+        """Also where its provider is declared no more: to ask another one might do it twice."""
         line = self.board.find(stage.provider, one.job.provider)
-        return line is not None and line.spec.in_doubt is InDoubt.PERSON
+        is_gone = line is None or one.job.provider not in ("", line.name)
+        return is_gone or line.spec.in_doubt is InDoubt.PERSON
 
     def _pass_over(self, stage: ProviderStage, one: InHand, error_code: str) -> None:
         one.passed_over = error_code
