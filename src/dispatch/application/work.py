@@ -181,8 +181,9 @@ class RunStage:
     def _only_a_person_knows(self, stage: ProviderStage, one: InHand) -> bool:
         """Also where its provider is declared no more: to ask another one might do it twice."""
         line = self.board.find(stage.provider, one.job.provider)
-        is_gone = line is None or one.job.provider not in ("", line.name)
-        return is_gone or line.spec.in_doubt is InDoubt.PERSON
+        if line is None or one.job.provider not in ("", line.name):
+            return True
+        return line.spec.in_doubt is InDoubt.PERSON
 
     def _pass_over(self, stage: ProviderStage, one: InHand, error_code: str) -> None:
         one.passed_over = error_code
