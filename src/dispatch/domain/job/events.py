@@ -50,7 +50,7 @@ class StageStarted(JobEvent, frozen=True, kw_only=True):
     stage: str
     attempt: int
     idempotency_key: str
-    provider: str = ""  # Who is called; empty where it was not noted (before 0.3).
+    provider: str = ""  # Who is called; empty in version 1 of this event.
 
 
 class FailedOver(JobEvent, frozen=True, kw_only=True):
