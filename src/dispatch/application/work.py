@@ -7,7 +7,7 @@ from functools import cached_property
 from time import monotonic
 
 from dispatch.application.calling.call import Passed, call, wait_until
-from dispatch.application.calling.line import InDoubt, Line
+from dispatch.application.calling.line import Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
 from dispatch.application.given_back import GivenBack
 from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due
@@ -101,7 +101,9 @@ class RunStage:
 
     async def _ask(self, stage: ProviderStage, due: list[InHand]) -> list[Exception]:
         waiting = await self._without_erased(stage, due)
-        waiting, unknown = _parted(waiting, lambda one: one.in_doubt and self._only_a_person_knows(stage, one))
+        waiting, unknown = _parted(
+            waiting, lambda one: one.in_doubt and self.board.only_a_person_knows(stage.provider, one.job.provider)
+        )
         crashes = await self._record_all(stage, unknown, GiveUp(OUTCOME_UNKNOWN, in_doubt=True))
         if self.tenant_of and stage.acts:
             await asyncio.to_thread(self.tenant_of.learn, [one.job.batch_id for one in waiting])
@@ -177,13 +179,6 @@ class RunStage:
         channel = stage.channel(job) if stage.channel else ""
         tenant = self.tenant_of(job.batch_id) if self.tenant_of and stage.acts else ""
         return Wanted(one.job_id, channel, job.passed_over, tenant, bound_to)
-
-    def _only_a_person_knows(self, stage: ProviderStage, one: InHand) -> bool:
-        """Also where its provider is declared no more: to ask another one might do it twice."""
-        line = self.board.find(stage.provider, one.job.provider)
-        if line is None or one.job.provider not in ("", line.name):
-            return True
-        return line.spec.in_doubt is InDoubt.PERSON
 
     def _pass_over(self, stage: ProviderStage, one: InHand, error_code: str) -> None:
         one.passed_over = error_code

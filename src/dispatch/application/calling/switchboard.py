@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from dispatch.application.calling.line import Line
+from dispatch.application.calling.line import InDoubt, Line
 from dispatch.application.calling.standings import Standings
 from dispatch.application.limits import OutboundRates
 from dispatch.application.ports.clock import utc_now
@@ -82,6 +82,16 @@ class Switchboard:
         """The line of this name; where it is gone, or none is named, the first one; None without any."""
         lines = [line for line in self.lines if line.spec.capability == capability]
         return next((line for line in lines if line.name == name), lines[0] if lines else None)
+
+    def only_a_person_knows(self, capability: str, name: str) -> bool:
+        """Can nobody but a person find out whether this provider has acted?
+
+        Also where it is declared no more: to ask another one might do it twice.
+        """
+        line = self.find(capability, name)
+        if line is None or name not in ("", line.name):
+            return True
+        return line.spec.in_doubt is InDoubt.PERSON
 
     def slot(self, line: Line) -> asyncio.Semaphore:
         """What keeps the calls at once within what this provider takes."""
