@@ -34,7 +34,7 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """Whose stream the event belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay`, `source`."""
+    """Whose stream it belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay` or `source`."""
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
