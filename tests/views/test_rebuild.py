@@ -139,7 +139,7 @@ class WiderEscalations(EscalationsView):
 
 
 def test_a_view_of_another_shape_takes_its_place(ledger, projector, database_url, monkeypatch, queries):
-    play(ledger, seed=1)
+    play(ledger, seed=2)
     catch_up(projector)
     monkeypatch.setitem(VIEWS, "escalations", WiderEscalations)
     newer = Projector(database_url, ledger, VIEWS)
