@@ -9,6 +9,7 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.contact import events as contact
+from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
@@ -282,7 +283,22 @@ endpoint_replay_requested = endpoint.EndpointReplayRequested(
     endpoint_id=ENDPOINT_ID, at=NOON, since=NOON - timedelta(hours=2), by="ann"
 )
 
+PAUSE_ID = "1d0c5b7e-93a4-8f26-b8d1-40e7c95a6f32"
+
+work_paused = control.WorkPaused(
+    pause_id=PAUSE_ID,
+    at=NOON,
+    scope=control.PauseScope.STAGE,
+    name="verify",
+    by="ann",
+    reason="their maintenance",
+    until=NOON + timedelta(hours=2),
+)
+work_resumed = control.WorkResumed(pause_id=PAUSE_ID, at=NOON, scope=control.PauseScope.STAGE, name="verify", by="bob")
+
 ONE_OF_EACH: tuple[Event, ...] = (
+    work_paused,
+    work_resumed,
     endpoint_registered,
     endpoint_changed,
     endpoint_secret_rotated,

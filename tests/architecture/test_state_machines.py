@@ -12,6 +12,7 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.batch.repairing import ERRORS_PER_EVENT
 from dispatch.domain.batch.state import ENDED as BATCH_ENDED
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import fields_of
 from dispatch.domain.job import events as job
@@ -87,6 +88,7 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
         ("Source", get_args(source.Event)),
         ("Operation", (operations.Event,)),
         ("Replay", get_args(replay.Event)),
+        ("Pause", get_args(control.Event)),
         ("Endpoint", get_args(endpoint.Event)),
     ],
 )

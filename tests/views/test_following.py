@@ -26,6 +26,8 @@ def recorded_history(ledger, seed=2):  # One in which everything happens that th
     ledger.append([Append(examples.SOURCE_ID, 0, found, cause())])
     replayed = [examples.replay_requested, examples.replay_items_picked, examples.replay_progressed]
     ledger.append([Append(examples.REPLAY_ID, 0, [*replayed, examples.replay_completed], cause())])
+    paused = [examples.work_paused, examples.work_resumed, examples.work_paused]
+    ledger.append([Append(examples.PAUSE_ID, 0, paused, cause())])
     return world
 
 

@@ -7,6 +7,8 @@ from typing import cast
 
 from msgspec.structs import replace
 
+from dispatch.application.gatekeeper import Gatekeeper
+from dispatch.application.given_back import GivenBack
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
@@ -57,16 +59,33 @@ class JobsInHand:
     chance: Callable[[], float]
     actor: str
     known: KnownJobs | None
+    gates: Gatekeeper | None = None
 
     def load_due(self, stage: Stage, job_ids: Sequence[str]) -> list[InHand]:
+        """Those that are due at it, without what is paused. Raises GivenBack when the stage is."""
+        if not self.is_open(stage.name):
+            raise GivenBack
         now = self.clock()
         at_hand = self._known_due(stage.name, job_ids, now)
         loaded = self.load([job_id for job_id in job_ids if job_id not in at_hand])
         due = [*at_hand.values(), *(opened for opened in loaded if is_due(opened.job, stage.name, now))]
+        due = self._without_paused(stage, due)
         self.read_persons(stage, due)
         for one in due:
             one.in_doubt = isinstance(stage, ProviderStage) and stage.acts and one.job.may_have_acted
         return due
+
+    def is_open(self, stage_name: str) -> bool:
+        """May anything be done at this stage now?"""
+        return self.gates is None or self.gates.stage(stage_name) is None
+
+    def _without_paused(self, stage: Stage, due: list[InHand]) -> list[InHand]:
+        """Jobs of paused batches are parked: they come again as soon as their batch is resumed."""
+        if self.gates is None:
+            return due
+        paused = {batch_id for batch_id in {one.job.batch_id for one in due} if self.gates.batch(batch_id)}
+        self.gates.park([(one.job_id, stage.name, one.job.batch_id) for one in due if one.job.batch_id in paused])
+        return [one for one in due if one.job.batch_id not in paused]
 
     def _known_due(self, stage_name: str, job_ids: Sequence[str], now: datetime) -> dict[str, InHand]:
         """Those that this process itself has just brought to this stage. About any others only the ledger knows."""

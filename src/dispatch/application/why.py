@@ -1,11 +1,13 @@
 """Why a job is where it is: the rule, what it was given, and the events that it rests on; never personal data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
 from dispatch.application import why_words as words
 from dispatch.application.explanation import Evidence, Explanation, FailedAttempt, Input, Reason
+from dispatch.application.paused import paused
+from dispatch.application.ports.gates import Gate
 from dispatch.application.ports.ledger import EventLedger, Recorded
 from dispatch.application.stages.clear import stage as clear
 from dispatch.domain.batch.events import BatchReceived
@@ -38,14 +40,15 @@ DECIDES_NOTHING = (StageFailed, EscalationAssigned, EscalationSnoozed, Escalatio
 """Events that do not say why a job is where it is: what follows, or stands before them, does."""
 
 
-def why(ledger: EventLedger, job_id: str) -> Explanation:
-    """Explain a job from the ledger alone. Raises JobUnknown, LedgerUnavailable."""
+def why(ledger: EventLedger, job_id: str, closed: Mapping[str, Gate] | None = None) -> Explanation:
+    """Explain a job from the ledger and what is closed now. Raises JobUnknown, LedgerUnavailable."""
     recorded = ledger.trace(job_id)
     if not recorded or not isinstance(recorded[0].event, JobOpened):
         raise JobUnknown(job_id)
     batch_id = recorded[0].event.batch_id
     batch = ledger.load(batch_id).events if batch_id else []
-    return explain(recorded, batch[0] if batch and isinstance(batch[0], BatchReceived) else None)
+    explained = explain(recorded, batch[0] if batch and isinstance(batch[0], BatchReceived) else None)
+    return paused(explained, closed or {})
 
 
 def explain(recorded: Sequence[Recorded], received: BatchReceived | None = None) -> Explanation:

@@ -9,6 +9,7 @@ from time import monotonic
 from dispatch.application.calling.call import Passed, call, wait_until
 from dispatch.application.calling.line import Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
+from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.given_back import GivenBack
 from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due
 from dispatch.application.known_jobs import KnownJobs
@@ -53,12 +54,13 @@ class RunStage:
     actor: str = "worker"
     known: KnownJobs | None = None
     tenant_of: TenantOf | None = None  # Where each who brings batches has a limit.
+    gates: Gatekeeper | None = None
     stopping: Callable[[], bool] = lambda: False  # Is the process to stop? Then nothing is waited for any more.
 
     @cached_property
     def in_hand(self) -> JobsInHand:
         """Where its jobs come from, and where they are recorded."""
-        return JobsInHand(self.ledger, self.persons, self.clock, self.chance, self.actor, self.known)
+        return JobsInHand(self.ledger, self.persons, self.clock, self.chance, self.actor, self.known, self.gates)
 
     async def __call__(self, stage_name: str, job_ids: Sequence[str]) -> int:
         """Run this stage for those of the jobs that are due at it; answers how many that were.
@@ -66,7 +68,7 @@ class RunStage:
         Raises:
             KeyError: no such stage.
             LedgerUnavailable, VersionConflict, KeyMissing: nothing is lost; run it again.
-            GivenBack: the process is to stop, and some wait for their turn; the others are recorded.
+            GivenBack: the stage is paused; or the process is to stop while some wait: the others are recorded.
             Exception: a stage crashed on a job, or its person is unreadable; what the others came to is recorded. See
                 `isolate`.
         """
@@ -331,7 +333,7 @@ class RunStage:
             )
             job, attempt = opened.job, opened.job.attempt
             moved_on = job is not before and job.status is JobStatus.RUNNING and job.stage != here.name
-            here = self.stages.get(job.stage) if moved_on else None
+            here = self.stages.get(job.stage) if moved_on and self.in_hand.is_open(job.stage) else None
 
 
 def _parted(opened: list[InHand], apart: Callable[[InHand], bool]) -> tuple[list[InHand], list[InHand]]:

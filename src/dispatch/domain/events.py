@@ -6,13 +6,23 @@ import msgspec
 
 from dispatch.domain.batch import events as batch
 from dispatch.domain.contact import events as contact
+from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
 
-Event = batch.Event | job.Event | contact.Event | source.Event | operations.Event | replay.Event | endpoint.Event
+Event = (
+    batch.Event
+    | job.Event
+    | contact.Event
+    | source.Event
+    | operations.Event
+    | replay.Event
+    | endpoint.Event
+    | control.Event
+)
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
 """Stored name to type. A name that is not here is an error, never an import."""
@@ -24,7 +34,7 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """`batch`, `contact`, `endpoint`, `job`, `operation`, `replay` or `source`: whose stream the event belongs to."""
+    """Whose stream it belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay` or `source`."""
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
@@ -35,6 +45,8 @@ def aggregate_of(event: Event) -> str:
         return "replay"
     if isinstance(event, endpoint.EndpointEvent):
         return "endpoint"
+    if isinstance(event, control.PauseEvent):
+        return "pause"
     return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 

@@ -41,6 +41,11 @@ def endpoint_id(name: str) -> str:
     return _uuid8(hashlib.sha256(f"endpoint:{name}".encode()).hexdigest())
 
 
+def pause_id(scope: str, name: str) -> str:
+    """The id of the pause of this target."""
+    return _uuid8(hashlib.sha256(f"pause:{scope}:{name}".encode()).hexdigest())
+
+
 def command_id(*parts: object) -> str:
     """An id for a command that is the same whenever the same thing is asked again."""
     return _uuid8(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest())

@@ -16,6 +16,7 @@ from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
+from dispatch.adapters.postgres.gates import PostgresGates
 from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
@@ -50,8 +51,10 @@ from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.alarms import Alarms
 from dispatch.application.approval_desk import ApprovalDesk, EscalateApprovals
 from dispatch.application.close_batches import CloseBatches
+from dispatch.application.control import ControlDesk
 from dispatch.application.erase import EraseContact
 from dispatch.application.escalate_jobs import EscalateJobs
+from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.correct import CorrectBatch
 from dispatch.application.intake.correction_file import WriteCorrectionFile
@@ -128,6 +131,8 @@ class App:
     fold_addresses: Callable[[], int]
     """Bring addresses of imported persons into their index; answers how many, 0 when none is left."""
     due: DueSheet
+    control: ControlDesk
+    gatekeeper: Gatekeeper
     providers: list[Declared]
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
@@ -242,7 +247,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
-    published = PublishedSheet(pool)
+    published, gates = PublishedSheet(pool), PostgresGates(pool)
+    due = DueSheet(pool, gates)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
@@ -289,7 +295,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         remove_old_files=RemoveOldFiles(ledger, queries, files, utc_now, settings.files_kept_days),
         rotate_master_key=Rotation(pool, keyring),
         fold_addresses=AddressRuns(pool).fold,
-        due=DueSheet(pool),
+        due=due,
+        control=ControlDesk(ledger, gates, stages, lambda: [one.spec.name for one in declared], utc_now),
+        gatekeeper=Gatekeeper(gates, due.park),
         providers=declared,
         provider_sheet=sheet,
         show_providers=ShowProviders([one.spec for one in declared], sheet),
@@ -324,7 +332,8 @@ async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False)
     """The worker's use case with its provider clients, on the running event loop."""
     rates = outbound_rates(app.settings)
     tenant_of = TenantOf(app.ledger) if rates.tenant_per_s else None
-    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, rates) as board:
+    gates = app.gatekeeper
+    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, rates, gates.providers) as board:
         known = KnownJobs(app.settings.work_ack_wait_s / 2)
         chance = SystemRandom().random
         yield RunStage(
@@ -335,6 +344,7 @@ async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False)
             utc_now,
             chance,
             known=known,
+            gates=gates,
             stopping=stopping,
             tenant_of=tenant_of,
         )

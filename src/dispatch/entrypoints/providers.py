@@ -1,6 +1,6 @@
 """The switchboard of a worker: each declared provider behind its adapter, on the running event loop."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import SystemRandom
 
@@ -26,7 +26,11 @@ PROBE_GRACE_S = 5.0
 
 @asynccontextmanager
 async def open_switchboard(
-    declared: list[Declared], sheet: ProviderSheet, limiter: Limiter, rates: OutboundRates
+    declared: list[Declared],
+    sheet: ProviderSheet,
+    limiter: Limiter,
+    rates: OutboundRates,
+    paused: Callable[[], Mapping[str, str]] = dict,
 ) -> AsyncIterator[Switchboard]:
     """Every provider with a client of its own, so that a slow one holds up nobody else."""
     async with AsyncExitStack() as opened:
@@ -42,7 +46,7 @@ async def open_switchboard(
         )
         lines = [Line(one.spec, with_it, asking(with_it)) for one, with_it in _each(everyone, usual)]
         slowest_s = max(one.timeout_s for one in declared)
-        standings = Standings(sheet, probe_within_s=slowest_s + PROBE_GRACE_S)
+        standings = Standings(sheet, probe_within_s=slowest_s + PROBE_GRACE_S, paused=paused)
         yield Switchboard(lines, sheet, standings, limiter, rates, SystemRandom().random)
 
 

@@ -54,6 +54,10 @@ FIXES = {
     "endpoint_filter_invalid": "give --type like job.delivered, job.* or *, and --batch the whole id of a batch",
     "endpoint_url_invalid": "give --url a public https address without user and password",
     "replay_in_future": "give --since a time that has passed",
+    "pause_target_invalid": "name a stage, provider or batch; `all` and `intake` have no name",
+    "pause_target_unknown": "see the stages with `dispatch pipeline`, the providers with `dispatch provider list`",
+    "pause_ends_in_the_past": "give --until a time to come, or --for a length like 2h",
+    "pause_reason_too_long": "give a shorter --reason without personal data",
     "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
 }
 

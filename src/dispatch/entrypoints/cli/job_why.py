@@ -21,7 +21,7 @@ from dispatch.entrypoints.cli.output import facts, out, print_json, table
 def why(cli: Cli, job: str) -> None:
     """Why a job is where it is: the rule that decided, its inputs, the events in the ledger, and what can be done.
 
-    It is worked out from the ledger alone. No personal data is shown.
+    It is worked out from the ledger, and from what is paused now. No personal data is shown.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def why(cli: Cli, job: str) -> None:
       dispatch job why 3f2b8c1e:7 --json | jq '.rule, .inputs'
     """
     with cli.open_app() as app:
-        explanation = explain_job(app.ledger, find_job(app.queries, job).job_id)
+        explanation = explain_job(app.ledger, find_job(app.queries, job).job_id, app.gatekeeper.look())
     if cli.as_json:
         print_json(explanation)
     else:

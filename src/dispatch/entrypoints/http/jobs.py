@@ -99,7 +99,7 @@ def show_job(
 @get("/jobs/{job_id:uuid}/why", operation_id="explainJob", sync_to_thread=True, responses=documented(404))
 def explain_job(job_id: FromPath[UUID], app: TheApp) -> Explanation:
     """Why a job is where it is: the rule, its inputs, the events that it rests on, and what can be done."""
-    return why(app.ledger, str(job_id))
+    return why(app.ledger, str(job_id), app.gatekeeper.look())
 
 
 @post(

@@ -48,10 +48,16 @@ async def run(context: RoleContext) -> None:
 
 
 async def _serve(context: RoleContext, name: str, wake: asyncio.Event) -> None:
+    def is_over() -> bool:  # Asked between two chunks: what is paused meanwhile is put back.
+        return context.stop.is_set() or context.app.gatekeeper.intake() is not None
+
     while not context.stop.is_set():
         wake.clear()
         try:
-            served = await asyncio.to_thread(context.app.take_turn, name, context.stop.is_set)
+            if await asyncio.to_thread(context.app.gatekeeper.intake):
+                await either(context.stop, context.stop, POLL_S)
+                continue
+            served = await asyncio.to_thread(context.app.take_turn, name, is_over)
         except LedgerUnavailable as accident:
             log.warning("intake.interrupted", accident=type(accident).__name__)
             await either(context.stop, context.stop, PAUSE_AFTER_ACCIDENT_S)

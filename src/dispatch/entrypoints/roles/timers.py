@@ -36,6 +36,8 @@ async def run(context: RoleContext) -> None:
                 log.info("batch.closed", batch_id=batch_id)
             for step in await asyncio.to_thread(context.app.replays.run):
                 log.info("replay.progressed", replay_id=step.replay_id, jobs=step.jobs, left=step.left)
+            for row in await asyncio.to_thread(context.app.control.end_elapsed):
+                log.info("pause.elapsed", pause=row.key, until=row.until)
             while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():
                 pass
             for overdue in await asyncio.to_thread(context.app.escalate_approvals):

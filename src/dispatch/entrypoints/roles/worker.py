@@ -1,5 +1,6 @@
 """The worker role: runs the stages of jobs."""
 
+import asyncio
 from collections.abc import Sequence
 
 import structlog
@@ -21,7 +22,8 @@ async def run(context: RoleContext) -> None:
             await _run_stage(run_stage, queue, streams)
 
         async def closed(queue: str) -> str:
-            return await run_stage.closed(queue)
+            gate = await asyncio.to_thread(app.gatekeeper.stage, queue)
+            return "paused" if gate else await run_stage.closed(queue)
 
         worker = Worker(
             context.nats,

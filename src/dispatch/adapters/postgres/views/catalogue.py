@@ -18,6 +18,7 @@ from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.failures import FailuresView
 from dispatch.adapters.postgres.views.jobs import JobsView
 from dispatch.adapters.postgres.views.notifications import NotificationsView
+from dispatch.adapters.postgres.views.pauses import PausesView
 from dispatch.adapters.postgres.views.replays import ReplaysView
 from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
@@ -34,6 +35,7 @@ VIEWS: dict[str, type[View]] = {
         NotificationsView,
         FailuresView,
         ReplaysView,
+        PausesView,
     )
 }
 
