@@ -1,12 +1,10 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from random import SystemRandom
 
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
@@ -67,7 +65,6 @@ from dispatch.application.intake.take_in import TakeIn
 from dispatch.application.intake.turns import TakeTurns
 from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
-from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.notifications.desk import NotificationDesk
 from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
@@ -82,18 +79,12 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
-from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
-from dispatch.application.work import RunStage
-from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
-from dispatch.entrypoints.providers import open_switchboard
-from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
+from dispatch.entrypoints.settings import Settings, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
-
-PENCE = 100
-WHOLE_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -315,36 +306,3 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         _engine=engine,
         _pool=pool,
     )
-
-
-def desk_rules(settings: Settings) -> DeskRules:
-    """When a batch waits for a person, by the settings."""
-    return DeskRules(
-        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
-        value_pence_max=settings.approval_value_pounds * PENCE or None,
-        answer_within=timedelta(minutes=settings.approval_minutes),
-        other_person=settings.approval_other_person,
-    )
-
-
-@asynccontextmanager
-async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[RunStage]:
-    """The worker's use case with its provider clients, on the running event loop."""
-    rates = outbound_rates(app.settings)
-    tenant_of = TenantOf(app.ledger) if rates.tenant_per_s else None
-    gates = app.gatekeeper
-    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, rates, gates.providers) as board:
-        known = KnownJobs(app.settings.work_ack_wait_s / 2)
-        chance = SystemRandom().random
-        yield RunStage(
-            app.ledger,
-            app.stages,
-            app.persons,
-            board,
-            utc_now,
-            chance,
-            known=known,
-            gates=gates,
-            stopping=stopping,
-            tenant_of=tenant_of,
-        )
