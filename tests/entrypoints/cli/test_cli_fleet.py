@@ -48,6 +48,8 @@ def test_the_zone_is_shown_with_its_measures_and_its_history(system, run):
     dog.gauges = type("Late", (), {"measure": lambda self: {Measure.LAG_S: 75.0}})()
     assert dog.look() is not None
     system.project()
+    [finding] = [one for one in run("doctor", "--json").json()["findings"] if one["name"] == "zone"]
+    assert (finding["level"], "lag_s 75" in finding["found"]) == ("fail", True)
     dog.gauges = type("Well", (), {"measure": lambda self: {Measure.LAG_S: 0.0}})()
     for _ in range(BETTER_AFTER_LOOKS):
         dog.look()
