@@ -12,6 +12,7 @@ from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
+from dispatch.domain.webhook import events as webhook
 
 Event = (
     batch.Event
@@ -22,6 +23,7 @@ Event = (
     | replay.Event
     | endpoint.Event
     | control.Event
+    | webhook.Event
 )
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
@@ -34,7 +36,9 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """Whose stream it belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay` or `source`."""
+    """Whose stream it belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay`, `source` or
+    `webhook`.
+    """
     if isinstance(event, job.JobEvent):
         return "job"
     if isinstance(event, source.SourceEvent):
@@ -47,6 +51,8 @@ def aggregate_of(event: Event) -> str:
         return "endpoint"
     if isinstance(event, control.PauseEvent):
         return "pause"
+    if isinstance(event, webhook.WebhookReceived):
+        return "webhook"
     return "contact" if isinstance(event, contact.ContactEvent) else "batch"
 
 
