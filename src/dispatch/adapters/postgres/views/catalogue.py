@@ -12,6 +12,8 @@ from dispatch.adapters.postgres.views import (
     error_trends,
     failure_groups,
     pipeline_health,
+    processing_rate,
+    waiting,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
@@ -47,6 +49,8 @@ DERIVED = {
     **batch_performance.DERIVED,
     **error_trends.DERIVED,
     **failure_groups.DERIVED,
+    **waiting.DERIVED,
+    **processing_rate.DERIVED,
 }
 
 
