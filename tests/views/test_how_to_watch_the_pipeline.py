@@ -1,4 +1,4 @@
-"""docs/how_to/watch_the_pipeline.md: its questions run, as a reader, and every view that it names is one."""
+"""docs/how_to/watch_the_pipeline.md and the runbook: their questions run, as a reader; the views are there."""
 
 import re
 from pathlib import Path
@@ -14,20 +14,31 @@ from histories import World
 
 pytestmark = pytest.mark.postgres
 
-PAGE = (Path(__file__).parents[2] / "docs" / "how_to" / "watch_the_pipeline.md").read_text(encoding="utf-8")
-QUESTIONS = re.findall(r"^```sql\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "how_to" / "watch_the_pipeline.md").read_text(encoding="utf-8")
+ERROR_RATE = (
+    (DOCS / "runbook.md").read_text(encoding="utf-8").split("## The error rate is too high")[1].split("\n## ")[0]
+)
 
 
+def questions_of(text: str) -> list[str]:
+    return re.findall(r"^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.acceptance("2.23", part="the questions about the last hour run as they are written")
 @pytest.mark.acceptance("2.34", part="the question that asks for it runs")
 def test_the_questions_run_as_the_reader(ledger, projector, database_url):
     for _ in World(ledger, seed=1).history(batches=4, steps=160):
         pass
     catch_up(projector)
     engine = open_engine(database_url, read_only=True, poolclass=NullPool)
-    assert len(QUESTIONS) == 5
+    questions, of_the_runbook = questions_of(PAGE), questions_of(ERROR_RATE)
+    assert (len(questions), len(of_the_runbook)) == (5, 2)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_user::text")).scalar() == "dispatch_reader"
-        answers = [connection.execute(text(question)).fetchall() for question in QUESTIONS]
+        answers = [connection.execute(text(question)).fetchall() for question in questions]
+        for question in of_the_runbook:
+            assert connection.execute(text(question)).keys()
     assert all(answers), "each of them has something to say of this history"
     engine.dispose()
 
