@@ -33,7 +33,7 @@ def test_the_questions_run_as_the_reader(ledger, projector, database_url):
     catch_up(projector)
     engine = open_engine(database_url, read_only=True, poolclass=NullPool)
     questions, of_the_runbook = questions_of(PAGE), questions_of(ERROR_RATE)
-    assert (len(questions), len(of_the_runbook)) == (5, 2)
+    assert (len(questions), len(of_the_runbook)) == (6, 2)
     with engine.connect() as connection:
         assert connection.execute(text("SELECT current_user::text")).scalar() == "dispatch_reader"
         answers = [connection.execute(text(question)).fetchall() for question in questions]
@@ -45,5 +45,5 @@ def test_the_questions_run_as_the_reader(ledger, projector, database_url):
 
 def test_every_view_that_it_names_is_one_for_readers():
     named = set(re.findall(r"`((?:intake|ops)\.\w+)`", PAGE))
-    assert len(named) == 6
+    assert len(named) == 7
     assert named <= set(readable(kind() for kind in VIEWS.values()))

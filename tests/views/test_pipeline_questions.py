@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import timedelta
 
+import msgspec
 import psycopg
 import pytest
 from following import catch_up
@@ -10,10 +11,14 @@ from msgspec.structs import replace
 from psycopg.rows import dict_row
 
 import examples
+from dispatch.application.handle import handle
 from dispatch.application.ports.ledger import Append
+from dispatch.application.stages import find_stages
 from dispatch.domain.events import event_name
+from dispatch.domain.job.commands import GiveUp, RecordOutcome
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import AT_A_STAGE, JobStatus
+from dispatch.domain.retry import RetryPolicy
 from examples import NOON
 from histories import World
 from ledgers import cause
@@ -106,6 +111,43 @@ def test_the_processing_rate_is_that_of_the_ledger(world, database_url):
     assert told == dict(counted)
     assert all(sum(row[1:]) == row[0] for row in told.values())
     assert all(row["latency_avg_s"] >= 0 for row in rows)
+
+
+@pytest.mark.acceptance("2.03")
+@pytest.mark.acceptance("2.07", part="an event is processed by what its stage records, in the same transaction")
+def test_each_event_has_its_status_and_its_times(world, database_url):
+    """Compared with the ledger, stream by stream; the number of each kind and status is the rate's."""
+    rows = ask(database_url, "SELECT * FROM ops.v_pipeline_events ORDER BY event_id")
+    assert set(rows[0]) == {
+        *("event_id", "event_type", "record", "batch_id", "status", "payload", "created_at", "processed_at")
+    }
+    assert len({row["event_id"] for row in rows}) == len(rows)
+    counted = defaultdict(int)
+    for row in rows:
+        counted[row["event_type"], row["status"]] += 1
+        assert (row["processed_at"] is None) == (row["status"] == "pending")
+        assert row["processed_at"] is None or row["processed_at"] >= row["created_at"]
+    for rate in ask(database_url, "SELECT * FROM ops.v_processing_rate"):
+        for status in ("processed", "failed", "pending"):
+            assert rate[status] == counted[rate["event_type"], status]
+    pending = {str(row["record"]) for row in rows if row["status"] == "pending"}
+    assert pending == {job_id for job_id in world.job_ids if job_of(world, job_id).status in UNDER_WAY}
+    personal = [value for value in msgspec.structs.asdict(examples.ANN).values() if value]
+    assert not [value for value in personal if value in str(rows)]
+
+
+@pytest.mark.acceptance("2.08", part="an error at any stage is logged with type, record, message and time")
+@pytest.mark.parametrize("stage", find_stages())
+def test_an_error_of_any_stage_is_recorded(ledger, projector, database_url, stage):
+    opened = replace(examples.opened, route=(stage, "confirm") if stage != "confirm" else (stage,))
+    ledger.append([Append(opened.job_id, 0, [opened], cause())])
+    gave_up = GiveUp("no_such_contact", message="nobody under this name")
+    asked = RecordOutcome(job_id=opened.job_id, at=NOON, stage=stage, attempt=1, outcome=gave_up, retry=RetryPolicy())
+    handle(ledger, decider, opened.job_id, asked, cause())
+    catch_up(projector)
+    [error] = ask(database_url, "SELECT * FROM ops.v_recent_errors")
+    assert (error["type"], str(error["record"])) == (f"{stage}/no_such_contact", opened.job_id)
+    assert (error["message"], error["time"]) == ("nobody under this name", NOON)
 
 
 @pytest.mark.acceptance("2.19", part="latency begins when the work is due, and ends with its answer")

@@ -11,8 +11,8 @@ from dispatch.adapters.postgres.views import (
     error_statistics,
     error_trends,
     failure_groups,
+    pipeline_events,
     pipeline_health,
-    processing_rate,
     waiting,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
@@ -50,7 +50,7 @@ DERIVED = {
     **error_trends.DERIVED,
     **failure_groups.DERIVED,
     **waiting.DERIVED,
-    **processing_rate.DERIVED,
+    **pipeline_events.DERIVED,
 }
 
 
