@@ -119,6 +119,7 @@ def test_our_image_carries_our_version():
 
 
 @pytest.mark.acceptance("4.04", part="API 8080, Postgres 18 inside")
+@pytest.mark.acceptance("4.16", part="private networks: nothing but the API is published, on this machine only")
 def test_only_the_api_is_published_and_only_on_this_machine():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"api": ["127.0.0.1:${API_PORT:-8080}:8080"]}

@@ -184,6 +184,30 @@ async def test_a_repeat_is_known_by_its_bytes_and_by_its_id(intake: Door):
     assert written(intake) == before
 
 
+@pytest.mark.acceptance("X14")
+async def test_text_is_data_and_only_who_signs_is_heard(intake: Door):
+    """SQL in every field that takes free text, in names of columns too: stored as it came, and nothing else happens."""
+    hostile = "x'); DROP TABLE ops.jobs; DELETE FROM intake.batches; --"
+    row_of = [row(f"INJ-{n}", customer_name=hostile, notes=hostile, **{hostile: hostile}) for n in range(19)]
+    row_of.append(row("INJ'; DROP TABLE ops.jobs; --", service=hostile))
+    body = json.dumps({"rows": row_of, hostile: hostile}).encode()
+    before = intake.app.queries.batches(limit=500)
+    assert_problem(await send(intake, body, {}), 401, "signature_invalid")
+    assert_problem(await send(intake, body, {}, "'; DROP TABLE ops.jobs; --"), 401, "signature_invalid")
+    answer = await send(intake, body, signed(body))
+    intake.app.admit(answer.json()["id"])
+    await intake.project()
+    batch = (await intake.client.get(answer.headers["location"])).json()
+    assert (batch["rows"], batch["jobs"] + batch["rejected"]) == (20, 20)
+    assert batch["jobs"] >= 19
+    assert len(intake.app.queries.batches(limit=500)) == len(before) + 1
+    [job_id, *_] = await intake.job_ids(answer.json()["id"])
+    person = intake.app.ledger.load(job_id).events[0].person
+    assert intake.app.persons.read({job_id: person})[job_id].name == hostile
+    listed = await intake.client.get("/v1/jobs", params={"batch_id": "'; DROP TABLE ops.jobs; --"})
+    assert listed.status_code == 400
+
+
 def written(door: Door) -> tuple[int, set[Path]]:
     files = {path for path in (door.app.settings.data / "files").rglob("*") if path.is_file()}
     return door.app.ledger.head(), files
