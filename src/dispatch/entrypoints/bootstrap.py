@@ -15,12 +15,14 @@ from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
 from dispatch.adapters.postgres.gates import PostgresGates
+from dispatch.adapters.postgres.gauges import PostgresGauges
 from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
+from dispatch.adapters.postgres.processes import PostgresProcesses
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
 from dispatch.adapters.postgres.published import PublishedSheet
@@ -28,8 +30,10 @@ from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.reconciliations import PostgresRuns
+from dispatch.adapters.postgres.scale_book import PostgresScaleBook
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
+from dispatch.adapters.postgres.zone_book import PostgresZoneBook
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
@@ -53,6 +57,7 @@ from dispatch.application.control import ControlDesk
 from dispatch.application.erase import EraseContact
 from dispatch.application.escalate_jobs import EscalateJobs
 from dispatch.application.explain_job import ExplainJob
+from dispatch.application.fleet import FleetDesk
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.correct import CorrectBatch
@@ -80,8 +85,10 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
+from dispatch.application.watchdog import Watchdog
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.entrypoints.desk_rules import desk_rules
+from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
@@ -125,6 +132,9 @@ class App:
     due: DueSheet
     control: ControlDesk
     gatekeeper: Gatekeeper
+    processes: PostgresProcesses
+    fleet: FleetDesk
+    watchdog: Watchdog
     providers: list[Declared]
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
@@ -165,6 +175,7 @@ class App:
         self.limiter.prepare()
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
+        self.processes.prepare()
         self.published.prepare()
         self.endpoints.queue.prepare()
         return revision
@@ -240,10 +251,12 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
-    published, gates = PublishedSheet(pool), PostgresGates(pool)
+    published, gates, processes = PublishedSheet(pool), PostgresGates(pool), PostgresProcesses(pool)
     due = DueSheet(pool, gates)
     gatekeeper, limiter = Gatekeeper(gates, due.park), PostgresLimiter(open_limits_pool(url))
     specs = [one.spec for one in declared]
+    zones = read_zones(settings.zone_limits)
+    watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
@@ -293,6 +306,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=due,
         control=ControlDesk(ledger, gates, stages, lambda: [one.spec.name for one in declared], utc_now),
         gatekeeper=gatekeeper,
+        processes=processes,
+        fleet=FleetDesk(ledger, PostgresScaleBook(pool), processes, utc_now),
+        watchdog=watchdog,
         providers=declared,
         provider_sheet=sheet,
         show_providers=ShowProviders(specs, sheet),
@@ -312,7 +328,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         reconciliations=runs,
-        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits),
+        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits, watchdog.last),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
