@@ -156,6 +156,7 @@ def test_those_before_it_at_a_limit_say_about_when_its_turn_comes():
     said = bench.explain()
     assert (said.code, said.inputs["ahead"]) == ("rate_limited:channel:email", 600)
     assert said.until == NOON + timedelta(seconds=60)
+    assert "600 jobs are before it, and its turn comes at 2026-11-23T12:01:00+00:00 at the earliest" in said.why
 
 
 def test_a_limit_of_the_providers_file():

@@ -95,9 +95,14 @@ def _held(explained: Explanation, by: Obstacle, ahead: int, closed: Mapping[str,
     said, until = words.deferred(by.reason), by.until.isoformat(timespec="seconds") if by.until else None
     gate = closed.get(by.reason.replace("provider_paused:", "provider:"))
     paused_by = f" by {gate.by}" + (f": {gate.reason}" if gate.reason else "") if gate else ""
+    when = ""
+    if until and by.reason.startswith("rate_limited:"):
+        when = f"; {_before(ahead)} before it, and its turn comes at {until} at the earliest"
+    elif until:
+        when = f"; it is asked again at {until}"
     return replace(
         explained,
-        why=f"{said.why}{paused_by}{f'; it is asked again at {until}' if until else ''}",
+        why=f"{said.why}{paused_by}{when}",
         next=said.next,
         rule=STANDS_BY_ITSELF,
         code=by.reason,
@@ -108,8 +113,7 @@ def _held(explained: Explanation, by: Obstacle, ahead: int, closed: Mapping[str,
 
 
 def _queued(explained: Explanation, ahead: int, provider: str = "") -> Explanation:
-    before = "one job is" if ahead == 1 else f"{ahead:,} jobs are"
-    place = f"{before} before it" if ahead else "no job is before it: a worker has it in hand, or takes it next"
+    place = f"{_before(ahead)} before it" + ("" if ahead else ": a worker has it in hand, or takes it next")
     asked = f", and {provider} may be asked" if provider else ""
     inputs: dict[str, Input] = {**explained.inputs, "ahead": ahead}
     return replace(
@@ -117,3 +121,7 @@ def _queued(explained: Explanation, ahead: int, provider: str = "") -> Explanati
         why=f"nothing stands in its way{asked}; in the queue of {explained.stage} {place}",
         inputs=inputs | ({"provider": provider} if provider else {}),
     )
+
+
+def _before(ahead: int) -> str:
+    return {0: "no job is", 1: "one job is"}.get(ahead, f"{ahead:,} jobs are")
