@@ -69,7 +69,7 @@ def who_is_asked(specs: Sequence[ProviderSpec], now: Situation) -> ProviderSpec 
 
 
 def turn(limits: Sequence[Limit], standings: Sequence[LimitStanding], ahead: int, now: datetime) -> Obstacle | None:
-    """The limit that lets the job through last, and when at the earliest: those before it go first. None: no limit holds it up.
+    """The limit that lets the job through last, and when at the earliest, behind those before it. None: no limit does.
 
     A limit of which nothing is taken holds up nobody, unless more are before the job than it lets through in a second.
     """
