@@ -27,6 +27,9 @@ ROW = {
 RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
 
 
+@pytest.mark.acceptance(
+    "2.35", part="where providers are well every job ends without anybody's doing, also after a crash"
+)
 @pytest.mark.acceptance("3.06", part="queued means kept: what was answered outlives a kill right behind the answer")
 def test_what_was_answered_with_202_is_done_although_everything_is_killed_at_once(tmp_path: Path):
     data, senders = tmp_path / "data", f"bank service-job text:{SECRET}"
