@@ -191,6 +191,7 @@ async def test_text_is_data_and_only_who_signs_is_heard(intake: Door):
     row_of = [row(f"INJ-{n}", customer_name=hostile, notes=hostile, **{hostile: hostile}) for n in range(19)]
     row_of.append(row("INJ'; DROP TABLE ops.jobs; --", service=hostile))
     body = json.dumps({"rows": row_of, hostile: hostile}).encode()
+    await intake.project()
     before = intake.app.queries.batches(limit=500)
     assert_problem(await send(intake, body, {}), 401, "signature_invalid")
     assert_problem(await send(intake, body, {}, "'; DROP TABLE ops.jobs; --"), 401, "signature_invalid")
