@@ -56,6 +56,7 @@ from dispatch.application.close_batches import CloseBatches
 from dispatch.application.control import ControlDesk
 from dispatch.application.erase import EraseContact
 from dispatch.application.escalate_jobs import EscalateJobs
+from dispatch.application.explain_job import ExplainJob
 from dispatch.application.fleet import FleetDesk
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.intake.admit import AdmitBatch
@@ -89,7 +90,7 @@ from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
-from dispatch.entrypoints.settings import Settings, provider_prices
+from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
 
@@ -138,6 +139,7 @@ class App:
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
     show_providers: ShowProviders
+    explain_job: ExplainJob
     intake_sheet: PostgresIntakeSheet
     published: PublishedSheet
     take_turn: TakeTurns
@@ -251,6 +253,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
     published, gates, processes = PublishedSheet(pool), PostgresGates(pool), PostgresProcesses(pool)
     due = DueSheet(pool, gates)
+    gatekeeper, limiter = Gatekeeper(gates, due.park), PostgresLimiter(open_limits_pool(url))
+    specs = [one.spec for one in declared]
     zones = read_zones(settings.zone_limits)
     watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
@@ -301,14 +305,25 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         fold_addresses=AddressRuns(pool).fold,
         due=due,
         control=ControlDesk(ledger, gates, stages, lambda: [one.spec.name for one in declared], utc_now),
-        gatekeeper=Gatekeeper(gates, due.park),
+        gatekeeper=gatekeeper,
         processes=processes,
         fleet=FleetDesk(ledger, PostgresScaleBook(pool), processes, utc_now),
         watchdog=watchdog,
         providers=declared,
         provider_sheet=sheet,
-        show_providers=ShowProviders([one.spec for one in declared], sheet),
-        limiter=PostgresLimiter(open_limits_pool(url)),
+        show_providers=ShowProviders(specs, sheet),
+        limiter=limiter,
+        explain_job=ExplainJob(
+            ledger,
+            gatekeeper.look,
+            stages,
+            specs,
+            sheet,
+            limiter,
+            outbound_rates(settings),
+            queries.jobs_ahead,
+            utc_now,
+        ),
         intake_sheet=intake_sheet,
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
