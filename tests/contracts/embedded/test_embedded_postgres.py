@@ -145,6 +145,20 @@ def test_pid_file_of_a_killed_server_may_name_a_stranger(tmp_path):
         stranger.stdin.close()
 
 
+def test_a_killed_server_that_nobody_has_waited_for_is_no_rival(tmp_path):
+    server = EmbeddedPostgres(tmp_path)
+    with server:
+        os.kill(server.pid, signal.SIGKILL)
+        await_gone(server.pid, limit_s=5)
+    pid_file = server.cluster / "postmaster.pid"
+    _, _, rest = pid_file.read_text().partition("\n")
+    with subprocess.Popen(["true"]) as zombie:
+        os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # It has ended, and is not waited for.
+        pid_file.write_text(f"{zombie.pid}\n{rest}")
+        with server:
+            assert server.running()
+
+
 def test_data_of_another_major_version_is_refused(tmp_path):
     server = EmbeddedPostgres(tmp_path)
     server.cluster.mkdir(parents=True)
