@@ -1,5 +1,7 @@
 """A real receiver of webhooks on this machine whose answers a test decides."""
 
+import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,14 +36,18 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
     daemon_threads = True
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # A connection that breaks is what tests are about.
+
     def server_bind(self) -> None:
         self.socket.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
         super().server_bind()
 
 
 @contextmanager
-def receiver() -> Iterator[Receiver]:
-    """Runs until the end of the block."""
+def receiver(tls: ssl.SSLContext | None = None) -> Iterator[Receiver]:
+    """Runs until the end of the block; with `tls` over https."""
     it = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
@@ -64,7 +70,9 @@ def receiver() -> Iterator[Receiver]:
             return
 
     server = _Server(("127.0.0.1", 0), Handler)
-    it.url = f"http://127.0.0.1:{server.server_port}"
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    it.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

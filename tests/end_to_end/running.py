@@ -61,6 +61,10 @@ class Up:
         """kill -9 one of its processes."""
         os.kill(self.note["pids"][child], signal.SIGKILL)
 
+    def kill_pid(self, pid: int) -> None:
+        """kill -9 the process of this id, which may have been started since the note was written."""
+        os.kill(pid, signal.SIGKILL)
+
     def kill_all(self) -> None:
         """kill -9 the supervisor itself: everything it started must end by itself."""
         self.process.kill()

@@ -221,7 +221,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
 
     Raises:
         NotRunning: no database is named, and no `dispatch up` runs on the data folder.
-        SettingsError: the providers' file or their prices cannot be read.
+        SettingsError: a file that a setting names cannot be read.
     """
     url = settings.database_url
     if not url:
@@ -257,7 +257,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     specs = [one.spec for one in declared]
     zones = read_zones(settings.zone_limits)
     watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
-    endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
+    endpoints = wire_endpoints(ledger, pool, keyring, settings)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
     key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"

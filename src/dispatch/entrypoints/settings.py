@@ -144,6 +144,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Hosts and networks on private addresses that http sources may ask, also without TLS; empty: none."""
     endpoint_private_hosts: str = ""
     """Hosts and networks on private addresses that webhooks may be sent to, also without TLS; empty: none."""
+    endpoint_ca_file: str = ""
+    """File (PEM) with authorities whose certificates endpoints may show, besides those of the system; empty: none."""
     endpoint_log_days: int = 30
     """Attempts to send webhooks, and messages that are settled, are removed after so many days."""
     master_key: str = ""

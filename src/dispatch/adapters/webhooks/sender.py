@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -23,10 +23,13 @@ SETTING = "DISPATCH_ENDPOINT_PRIVATE_HOSTS"
 
 
 class PyreqwestSender:
-    """Implements the port `WebhookSender`. One client an endpoint, bound to the address that was vetted."""
+    """Implements the port `WebhookSender`. One client an endpoint, bound to the address that was vetted.
 
-    def __init__(self, guard: AddressGuard, timeout_s: float = TOTAL_MAX_S) -> None:
-        self._guard, self._timeout_s = guard, timeout_s
+    `authorities` are certificates (DER) of authorities that are believed besides those of the system.
+    """
+
+    def __init__(self, guard: AddressGuard, timeout_s: float = TOTAL_MAX_S, authorities: Sequence[bytes] = ()) -> None:
+        self._guard, self._timeout_s, self._authorities = guard, timeout_s, authorities
         self._clients: dict[str, tuple[tuple[str, str], Client]] = {}
 
     def check(self, url: str) -> None:
@@ -49,7 +52,7 @@ class PyreqwestSender:
         bound = endpoint.url, address
         known = self._clients.get(endpoint.endpoint_id)
         if known is None or known[0] != bound:
-            self._clients[endpoint.endpoint_id] = bound, _client(host, address, port, self._timeout_s)
+            self._clients[endpoint.endpoint_id] = bound, self._client(host, address, port)
             if known is not None:
                 await known[1].close()
         return ""
@@ -64,7 +67,9 @@ class PyreqwestSender:
                 said = await response.body_reader.read(ANSWER_BYTES_MAX)
                 status, retry_after = response.status, response.get_header("Retry-After")
         except (RequestError, TimeoutError) as error:
-            return Answer(error=_accident(error), took_ms=_since(began))
+            refused = _certificate(error)
+            code = "certificate_refused" if refused else _accident(error)
+            return Answer(error=code, excerpt=refused[:EXCERPT_CHARACTERS_MAX], took_ms=_since(began))
         if 200 <= status < 300:
             return Answer(status=status, took_ms=_since(began))
         error_code = "redirected" if 300 <= status < 400 else f"http_{status}"
@@ -81,6 +86,22 @@ class PyreqwestSender:
         for _, client in self._clients.values():
             await client.close()
         self._clients.clear()
+
+    def _client(self, host: str, address: str, port: int) -> Client:
+        builder = (
+            ClientBuilder()
+            .user_agent("dispatch")
+            .connect_timeout(timedelta(seconds=min(CONNECT_WITHIN_S, self._timeout_s)))
+            .timeout(timedelta(seconds=self._timeout_s))
+            .max_connections(CONNECTIONS_MAX)
+            .pool_max_idle_per_host(CONNECTIONS_MAX)
+            .follow_redirects(False)
+            .no_proxy()
+            .resolve(host, address, port)
+        )
+        for authority in self._authorities:
+            builder = builder.add_root_certificate_der(authority)
+        return builder.build()
 
     def _parts(self, url: str) -> tuple[str, int]:
         """Host and port. Raises EndpointUrlInvalid for what may not be asked."""
@@ -100,19 +121,12 @@ class PyreqwestSender:
         return host, port or {"https": 443, "http": 80}[parts.scheme]
 
 
-def _client(host: str, address: str, port: int, timeout_s: float) -> Client:
-    return (
-        ClientBuilder()
-        .user_agent("dispatch")
-        .connect_timeout(timedelta(seconds=min(CONNECT_WITHIN_S, timeout_s)))
-        .timeout(timedelta(seconds=timeout_s))
-        .max_connections(CONNECTIONS_MAX)
-        .pool_max_idle_per_host(CONNECTIONS_MAX)
-        .follow_redirects(False)
-        .no_proxy()
-        .resolve(host, address, port)
-        .build()
-    )
+def _certificate(error: Exception) -> str:
+    """What is wrong with the certificate of the receiver; empty where it was something else."""
+    if not isinstance(error, ConnectError):
+        return ""
+    said = (cause["message"] for cause in error.details["causes"] or ())
+    return next((text for text in said if text.startswith("invalid peer certificate")), "")
 
 
 def _accident(error: Exception) -> str:

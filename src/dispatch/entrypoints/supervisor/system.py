@@ -177,6 +177,7 @@ class System:
             "source_folders": settings.source_folders,
             "source_private_hosts": settings.source_private_hosts,
             "endpoint_private_hosts": settings.endpoint_private_hosts,
+            "endpoint_ca_file": str(Path(settings.endpoint_ca_file).resolve()) if settings.endpoint_ca_file else "",
             "api_url": self.url,
             "simulator_url": self.simulator_url,
             "pids": self.pids(),
