@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.postgres.company_numbers import PostgresCompanyNumbers
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
@@ -74,6 +75,7 @@ from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.registers import Registers
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
 from dispatch.application.replays import Replays
@@ -85,15 +87,12 @@ from dispatch.application.take_back import TakeBack
 from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
-from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.desk_settings import desk_rules as desk_rules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
-
-PENCE = 100
-WHOLE_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -104,6 +103,7 @@ class App:
     stages: Mapping[str, Stage]
     ledger: EncryptedLedger
     persons: PersonVault
+    registers: Registers
     queries: Queries
     statistics: Statistics
     failures: PostgresFailures
@@ -270,6 +270,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         stages=stages,
         ledger=ledger,
         persons=persons,
+        registers=Registers(PostgresCompanyNumbers(pool)),
         queries=queries,
         statistics=PostgresStatistics(engine),
         failures=failures,
@@ -317,16 +318,6 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     )
 
 
-def desk_rules(settings: Settings) -> DeskRules:
-    """When a batch waits for a person, by the settings."""
-    return DeskRules(
-        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
-        value_pence_max=settings.approval_value_pounds * PENCE or None,
-        answer_within=timedelta(minutes=settings.approval_minutes),
-        other_person=settings.approval_other_person,
-    )
-
-
 @asynccontextmanager
 async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[RunStage]:
     """The worker's use case with its provider clients, on the running event loop."""
@@ -346,5 +337,6 @@ async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False)
             known=known,
             gates=gates,
             stopping=stopping,
+            registers=app.registers,
             tenant_of=tenant_of,
         )

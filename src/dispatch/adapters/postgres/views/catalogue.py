@@ -14,6 +14,7 @@ from dispatch.adapters.postgres.views import (
     pipeline_health,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
+from dispatch.adapters.postgres.views.companies import CompaniesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.failures import FailuresView
 from dispatch.adapters.postgres.views.jobs import JobsView
@@ -36,6 +37,7 @@ VIEWS: dict[str, type[View]] = {
         FailuresView,
         ReplaysView,
         PausesView,
+        CompaniesView,
     )
 }
 
