@@ -21,6 +21,7 @@ from dispatch.domain.job.events import JobOpened
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.entrypoints.bootstrap import App
 from end_to_end.running import dispatch, eventually, simulated, stats, up
+from end_to_end.test_subscribers import subscribed
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
 
@@ -174,9 +175,11 @@ def test_the_finder_is_asked_at_its_pace(tmp_path: Path):
 
 
 @pytest.mark.acceptance("2.06", part="the sample, from the command line to the number")
+@pytest.mark.acceptance("2.14", part="a row makes a JobOpened appear at whoever listens")
+@pytest.mark.acceptance("2.15", part="whoever listens sees each stage of a company live, and nothing personal")
 def test_the_sample_is_shown_with_its_number_and_slots_and_without_its_people(tmp_path: Path):
     data = str(tmp_path / "data")
-    with up(tmp_path / "data", "--scenario", "calm"):
+    with up(tmp_path / "data", "--scenario", "calm") as running, subscribed(running, tmp_path) as subscriber:
         ended = dispatch("batch", "upload", str(SAMPLE), "--profile", "company-outreach", "--wait", "--data", data)
         assert "5 Rows Ingested" in ended.stdout, ended.stdout + ended.stderr
         listed = dispatch("job", "list", "--data", data, "--json").stdout.splitlines()
@@ -188,3 +191,9 @@ def test_the_sample_is_shown_with_its_number_and_slots_and_without_its_people(tm
         assert "@ashworth" not in shown
         company = json.loads(dispatch("job", "show", first, "--data", data, "--json").stdout)["company"]
         assert [slot["role"] for slot in company["slots"] if slot["chosen"]] == ["CEO"]
+        live = eventually(lambda: [line for line in subscriber.lines if first in line], lambda lines: len(lines) >= 15)
+        assert "job-opened" in live[0]
+        told = "".join(live)
+        assert all(f'"stage":"{stage}"' in told for stage in profile_named("company-outreach").route)
+        assert '"identifier":"04.04.01.84.00001.001"' in told
+        assert "@" not in told

@@ -22,12 +22,16 @@ def find_stages() -> dict[str, Stage]:
     if len(waiting) < len(stages):
         raise ValueError(f"two stages have one name: {sorted(stage.name for stage in stages)}")
     ordered: dict[str, Stage] = {}
-    while waiting:
-        ready = [stage for stage in waiting.values() if not stage.after or stage.after in ordered]
-        if not ready:
-            raise ValueError(f"these stages come after no known stage, or after each other: {sorted(waiting)}")
-        for stage in ready:
+
+    def follow(after: str) -> None:
+        """Those that come after this one, each with what comes after it: the way of one route stays together."""
+        for stage in [stage for stage in waiting.values() if stage.after == after]:
             ordered[stage.name] = waiting.pop(stage.name)
+            follow(stage.name)
+
+    follow("")
+    if waiting:
+        raise ValueError(f"these stages come after no known stage, or after each other: {sorted(waiting)}")
     return ordered
 
 

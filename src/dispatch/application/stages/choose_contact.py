@@ -28,4 +28,4 @@ def choose_contact(task: Task) -> Outcome:
     return GiveUp("nobody_reachable", message="no role has an address that can be written to, nor has the row")
 
 
-stage = PureStage(name=CHOOSE, after="clear", decide=choose_contact)
+stage = PureStage(name=CHOOSE, after=VERIFY, decide=choose_contact)
