@@ -24,8 +24,12 @@ def find_stages() -> dict[str, Stage]:
     ordered: dict[str, Stage] = {}
 
     def follow(after: str) -> None:
-        """Those that come after this one, each with what comes after it: the way of one route stays together."""
-        for stage in [stage for stage in waiting.values() if stage.after == after]:
+        """Those that come after this one, each with what comes after it: the way of one route stays together.
+
+        What ends a way goes before the longer way, so that a stage stands near the one it was put behind.
+        """
+        here = [stage for stage in waiting.values() if stage.after == after]
+        for stage in sorted(here, key=lambda stage: bool(after) and any(one.after == stage.name for one in stages)):
             ordered[stage.name] = waiting.pop(stage.name)
             follow(stage.name)
 

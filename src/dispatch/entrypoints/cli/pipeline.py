@@ -45,12 +45,10 @@ def pipeline(cli: Cli) -> None:
         return
     numbers = ("running", "waiting", "escal.", "completed", "failed") if health is not None else ()
     more = (*numbers, "oldest") if health is not None else ()
-    shown = table("#", "stage", "kind", "in flight", "retries", *more, right=("#", "in flight", *more))
-    for place, stage in enumerate(stages.values(), 1):
+    shown = table("stage", "kind", "at once", "retries", *more, right=("at once", *more))
+    for stage in stages.values():
         limits = (str(stage.in_flight_max), _retries(stage.retry)) if isinstance(stage, ProviderStage) else ("", "")
-        shown.add_row(
-            str(place), stage.name, _kind(stage), *limits, *(_now(health, stage) if health is not None else ())
-        )
+        shown.add_row(stage.name, _kind(stage), *limits, *(_now(health, stage) if health is not None else ()))
     out().print(shown)
     for name, route in find_routes().items():
         out().print(f"{name}: {' > '.join(route.stages)}", markup=False, highlight=False, soft_wrap=True)
