@@ -1,4 +1,4 @@
-"""The settings of the approval desk, as its rules."""
+"""When a batch waits for a person, as the settings say it."""
 
 from datetime import timedelta
 
