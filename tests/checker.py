@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 ACTS = "dispatch"
+IN_PARTS = {"enrich_slots", "verify_slots"}
 CLEARS = "clear"
 OVERDUE = timedelta(seconds=60)
 RESTS = frozenset({"delivered", "blocked", "cancelled", "archived", "escalated"})
@@ -225,6 +226,9 @@ def _start(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> Ite
 
 
 def _next(row: Stored, job: Job) -> Iterator[Violation]:
+    if job.stage in IN_PARTS and row.event["next_stage"] == job.stage:
+        job.failures = row.event["attempt"]  # A part of its work: attempts go on.
+        return
     here = job.route.index(job.stage) if job.stage in job.route else -1
     wanted = job.route[here + 1] if here + 1 < len(job.route) else ""
     if row.event["next_stage"] != wanted:

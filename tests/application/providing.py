@@ -6,7 +6,13 @@ from dispatch.adapters.provider_sheet_memory import MemoryProviderSheet
 from dispatch.application.calling.line import only
 from dispatch.application.calling.standings import Standings
 from dispatch.application.calling.switchboard import Switchboard
-from dispatch.application.ports.providers import FoundContact, Message, Providers, ReceiptStatus, Verdict
+from dispatch.application.ports.providers import FoundContact, FoundPerson, Message, Providers, ReceiptStatus, Verdict
+
+
+def holder(website, role):
+    """Who holds a role where nothing else is told."""
+    name = role.replace(" ", ".").lower()
+    return FoundPerson(name=f"The {role}", email=f"{name}@{website}", phone="+447700900001", source="finder")
 
 
 class Told:
@@ -33,6 +39,13 @@ class Finder(Told):
 
     async def find(self, reference, name, postcode, email, phone):
         return await self.answer((reference, name, postcode, email, phone), reference)
+
+    async def find_in_role(self, website, company, role):
+        """By website and role; everybody is known by default, at the company's own host."""
+        key = website, role
+        if key not in self.answers and isinstance(self.default, FoundContact):
+            self.answers[key] = holder(website, role)
+        return await self.answer((website, company, role), key)
 
 
 class Verifier(Told):

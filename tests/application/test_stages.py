@@ -14,6 +14,7 @@ from dispatch.application.ports.providers import (
     ReceiptStatus,
     Verdict,
 )
+from dispatch.application.routes import find_routes
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.clear import clear
 from dispatch.application.stages.confirm import confirm
@@ -38,7 +39,10 @@ def task(*, at=NOON, **changed):
 
 
 def test_the_stages_are_found_and_ordered_by_what_they_come_after():
-    assert list(find_stages()) == ["validate", "promote", "slots", "enrich", "verify", "clear", "dispatch", "confirm"]
+    found = list(find_stages())
+    assert found[:8] == list(find_routes()["service-job"].stages)
+    assert found[8:] == [name for name in find_routes()["company-outreach"].stages if name not in found[:8]]
+    assert {name for route in find_routes().values() for name in route.stages} == set(found)
 
 
 def test_only_the_stage_that_sends_acts():
@@ -70,7 +74,7 @@ def test_validate_needs_a_price_above_nothing():
     assert validate(task(price_pence=0)) == GiveUp("price_not_positive")
 
 
-@pytest.mark.acceptance("X12", part="each row has a number of its own")
+@pytest.mark.acceptance("X12", part="each row of service jobs has a number of its own")
 def test_promote_gives_each_row_the_same_number_every_time():
     numbers = [promote(task(row=row, at=NOON + timedelta(days=day))) for row in (7, 42) for day in (0, 9)]
     assert numbers == [Done({"job_number": f"SJ-20261123-3F2B8C-{row:05d}"}) for row in (7, 7, 42, 42)]

@@ -12,7 +12,7 @@ TABLES = """
 SELECT table_schema || '.' || table_name FROM information_schema.tables
 WHERE table_schema IN ('ledger', 'intake') ORDER BY 1
 """
-EXPECTED = ["intake.natural_keys", "ledger.events", "ledger.stored_events"]
+EXPECTED = ["intake.company_numbers", "intake.natural_keys", "ledger.events", "ledger.stored_events"]
 
 
 def tables(url):

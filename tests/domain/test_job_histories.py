@@ -23,6 +23,7 @@ from dispatch.domain.job.commands import (
     GiveUp,
     Outcome,
     PassOver,
+    Progressed,
     RaiseEscalation,
     RecordOutcome,
     ResumeJob,
@@ -45,6 +46,7 @@ OUTCOMES: list[Outcome] = [
     Defer("rate_limited", 2.0),
     TryAgain("timeout", in_doubt=True),
     GiveUp(OUTCOME_UNKNOWN, in_doubt=True),
+    Progressed({"found": 1}),
 ]
 
 
@@ -218,7 +220,8 @@ def test_a_person_is_asked_after_the_attempts_of_the_policy_and_no_sooner_for_ac
 @given(histories)
 def test_the_route_is_followed_in_order_and_delivery_means_all_of_it(history: list[Step]):
     recorded = run(history)
-    done = [e.stage for e in recorded if isinstance(e, happened.StageCompleted)]
+    whole = (e for e in recorded if isinstance(e, happened.StageCompleted) and e.next_stage != e.stage)
+    done = [e.stage for e in whole]  # Parts of a stage keep the job there.
     assert done == list(ROUTE[: len(done)])
     assert any(isinstance(e, happened.JobDelivered) for e in recorded) is (done == list(ROUTE))
     if any(isinstance(e, happened.JobCancelled) for e in recorded):

@@ -47,9 +47,7 @@ def test_a_killed_sender_loses_no_message(tmp_path: Path):
         opened = [one for one in app.ledger.read(0, 100_000) if isinstance(one.event, JobOpened)]
         assert len(opened) > ROWS // 2
         eventually(lambda: len(set(hooks.ids())), lambda count: count == len(opened))
-        delivered = eventually(
-            lambda: app.endpoints.deliveries("crm", limit=1_000), lambda rows: len(rows) >= len(opened)
-        )
+        log = eventually(lambda: app.endpoints.deliveries("crm", limit=1_000), lambda rows: len(rows) >= len(opened))
         assert {row.error for row in log} == {""}
     times = Counter(hooks.ids())
     again = sum(times.values()) - len(times)

@@ -5,6 +5,7 @@ import threading
 import psycopg
 import pytest
 from following import catch_up, checksums, counts, drop_views
+from msgspec.structs import replace
 
 import examples
 from dispatch.adapters.ledger.memory import MemoryLedger
@@ -30,6 +31,11 @@ def recorded_history(ledger, seed=2):  # One in which everything happens that th
     ledger.append([Append(examples.PAUSE_ID, 0, paused, cause())])
     ledger.append([Append(examples.FLEET_ID, 0, [examples.role_scaled], cause())])
     ledger.append([Append(examples.ZONE_ID, 0, [examples.zone_changed], cause())])
+    company = "019aaf6c-1c00-83f2-8c1e-7a4d00000099"
+    opened = replace(examples.opened, job_id=company, route=("company_slots", "clear"), scheduled_at=None)
+    slots = {"slots": ["1 CEO"], "slot_type": "executive"}
+    filled = replace(examples.completed, job_id=company, stage="company_slots", next_stage="clear", output=slots)
+    ledger.append([Append(company, 0, [opened, replace(filled, person=None)], cause())])
     return world
 
 

@@ -203,6 +203,8 @@ class _Tally:
             case JobOpened(route=route):
                 self._times.setdefault("first_opened_at", at)
                 self._enter(job_id, route[0], at)
+            case StageCompleted(stage=stage, next_stage=next_stage) if stage == next_stage:
+                pass  # A part of its work: the job is still there.
             case StageCompleted(next_stage=next_stage):
                 self._leave(job_id, at)
                 self._enter(job_id, next_stage, at)

@@ -60,7 +60,7 @@ def job_row(recorded: Sequence[Recorded]) -> JobRow:
         price_pence=job.price_pence,
         status=job.status,
         stage=job.stage,
-        attempts=job.attempts,
+        attempts=_failed_attempts(events, job.attempts),
         error_code=_error_code(events),
         opened_at=job.opened_at,
         changed_at=last.event.at,
@@ -82,3 +82,16 @@ def _error_code(events: Sequence[Event]) -> str:
             case _:
                 continue  # It leaves the code as it was.
     return ""
+
+
+def _failed_attempts(events: Sequence[Event], attempts: int) -> int:
+    """None since the stage, or a part of it, was last done: the attempts that did the parts did not fail."""
+    for event in reversed(events):
+        match event:
+            case StageCompleted():
+                return 0
+            case StageFailed() | JobRerouted():
+                return attempts
+            case _:
+                continue
+    return attempts

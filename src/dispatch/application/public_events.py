@@ -53,13 +53,18 @@ OUTPUT_KEYS = frozenset(
     {
         "basis",
         "channel",
+        "identifier",
         "job_number",
         "message_id",
         "provider",
         "receipt",
+        "result",
+        "role",
         "rule",
+        "service",
         "slot_type",
         "source",
+        "status",
         "validation_notes",
         "verdict",
     }

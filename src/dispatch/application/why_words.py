@@ -75,7 +75,21 @@ FAILED = {
         "the notifier knows no such mailbox or number", f"cancel the job, and {NEW_ROW} with an address that works"
     ),
     "missing_required_fields": Words(
-        "the job lacks a reference, a service, a name, or a way to reach the person", f"cancel the job, and {NEW_ROW}"
+        "the job lacks a reference, a service, a name, or a way to reach the person; a company its name or website",
+        f"cancel the job, and {NEW_ROW}",
+    ),
+    "nobody_reachable": Words(
+        "nobody in the company's slots has an address that can be written to, and the row names nobody else",
+        "look at its slots with `dispatch job show JOB`; once the finder knows somebody, have it go on at enrich_slots"
+        f" with `dispatch failures reroute`, otherwise cancel it, and {NEW_ROW}",
+    ),
+    "company_numbers_exhausted": Words(
+        "all 99999 numbers of companies are given out",
+        "widen the sequence (docs/how_to/reach_companies.md), then resume the job",
+    ),
+    "company_number_taken": Words(
+        "the sequence gave a number that another company has: somebody wrote into intake.company_numbers",
+        "resume the job: it draws the next one",
     ),
     "price_not_positive": Words("the price is not above nothing", f"cancel the job, and {NEW_ROW}"),
     "stage_crashed": Words(

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
 
+from dispatch.application.accidents import is_accident
 from dispatch.application.calling.call import Passed, call, wait_until
 from dispatch.application.calling.line import Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
 from dispatch.application.calling.wanting import wanted
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.given_back import GivenBack
-from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due
+from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due, parted
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import Clock
-from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, VersionConflict
-from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable, PersonVault
-from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
+from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable
+from dispatch.application.ports.privacy import PersonVault
+from dispatch.application.ports.registers import Registers
+from dispatch.application.stages.stage import ProviderStage, PureStage, RegisterStage, Stage, Task
 from dispatch.application.tenants import TenantOf
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
@@ -56,6 +58,7 @@ class RunStage:
     known: KnownJobs | None = None
     tenant_of: TenantOf | None = None  # Where each who brings batches has a limit.
     gates: Gatekeeper | None = None
+    registers: Registers | None = None  # For the stages that look into one.
     stopping: Callable[[], bool] = lambda: False  # Is the process to stop? Then nothing is waited for any more.
 
     @cached_property
@@ -77,10 +80,13 @@ class RunStage:
         due = await asyncio.to_thread(self.in_hand.load_due, stage, job_ids)
         if not due:
             return 0
-        if isinstance(stage, PureStage):
-            crashes = await asyncio.to_thread(self._record, stage, due, {})
-        else:
-            crashes = await self._ask(stage, due)
+        match stage:
+            case PureStage():
+                crashes = await asyncio.to_thread(self._record, stage, due, {})
+            case RegisterStage():
+                crashes = await asyncio.to_thread(self._look_up, stage, due)
+            case ProviderStage():
+                crashes = await self._ask(stage, due)
         # What it remembered was old: what is due of it now, only the ledger knows. Else it would wait for its lease.
         if overtaken := [one.job_id for one in due if one.from_memory and one.overtaken]:
             await self(stage_name, overtaken)
@@ -94,7 +100,7 @@ class RunStage:
         Without an answer of Postgres it is taken for open: the work itself will tell.
         """
         stage = self.stages[stage_name]
-        if isinstance(stage, PureStage):
+        if not isinstance(stage, ProviderStage):
             return ""
         try:
             closed = await self.board.closed(stage.provider)
@@ -102,9 +108,16 @@ class RunStage:
             return ""
         return closed.reason if closed else ""
 
+    def _look_up(self, stage: RegisterStage, due: list[InHand]) -> list[Exception]:
+        if self.registers is None:
+            raise LookupError(f"stage {stage.name} looks into a register, and there is none")
+        at = self.clock()
+        tasks = [Task(one.job_id, one.job, at, "") for one in due if not one.erased]
+        return self._record(stage, due, stage.decide(tasks, self.registers))
+
     async def _ask(self, stage: ProviderStage, due: list[InHand]) -> list[Exception]:
         waiting = await self._without_erased(stage, due)
-        waiting, unknown = _parted(
+        waiting, unknown = parted(
             waiting, lambda one: one.in_doubt and self.board.only_a_person_knows(stage.provider, one.job.provider)
         )
         crashes = await self._record_all(stage, unknown, GiveUp(OUTCOME_UNKNOWN, in_doubt=True))
@@ -197,7 +210,7 @@ class RunStage:
         return await asyncio.to_thread(self._record, stage, opened, {one.job_id: outcome for one in opened})
 
     async def _without_erased(self, stage: ProviderStage, due: list[InHand]) -> list[InHand]:
-        kept, erased = _parted(due, lambda one: one.erased)
+        kept, erased = parted(due, lambda one: one.erased)
         if erased:
             await asyncio.to_thread(self._record, stage, erased, {})
         return kept
@@ -265,7 +278,7 @@ class RunStage:
         async def lane() -> None:
             for one in waiting:
                 call_at, line = calls[one.job_id]
-                task = Task(one.job_id, one.job, at, idempotency_key(one.job_id, stage.name))
+                task = Task(one.job_id, one.job, at, idempotency_key(one.job_id, stage.name), line.name)
                 await wait_until(call_at)
                 try:
                     async with self.board.slot(line):
@@ -330,15 +343,3 @@ class RunStage:
             job, attempt = opened.job, opened.job.attempt
             moved_on = job is not before and job.status is JobStatus.RUNNING and job.stage != here.name
             here = self.stages.get(job.stage) if moved_on and self.in_hand.is_open(job.stage) else None
-
-
-def _parted(opened: list[InHand], apart: Callable[[InHand], bool]) -> tuple[list[InHand], list[InHand]]:
-    """Those for which it is false, and those for which it is true."""
-    return [one for one in opened if not apart(one)], [one for one in opened if apart(one)]
-
-
-def is_accident(error: Exception) -> bool:
-    """Is it nobody's fault and over some time, so that the same work is to be tried again as it is?"""
-    if isinstance(error, PersonUnreadable):
-        return False  # One job's own: the others are not to wait for it.
-    return isinstance(error, LedgerUnavailable | VersionConflict | KeyMissing | GivenBack)

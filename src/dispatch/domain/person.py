@@ -3,6 +3,17 @@
 import msgspec
 
 
+class SlotPerson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """Who fills a slot of a company: the holder of a role."""
+
+    position: int  # Of the slot, from 1.
+    role: str
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    profile_url: str = ""  # Where they show themselves to their trade, as at LinkedIn.
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Who a job is for and how to reach them. Phones are E.164, e-mail addresses are normalised.
 
@@ -18,6 +29,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     device: str = ""  # The token under which a push service knows their device.
     subject: str = ""  # Of the message to them.
     content: str = ""  # The message itself: what it says is personal too.
+    slots: tuple[SlotPerson, ...] = ()  # Of a company: who was found for its roles, in the order of the slots.
     encrypted: bytes = b""
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
+from dispatch.adapters.postgres.company_numbers import PostgresCompanyNumbers
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
@@ -77,6 +78,7 @@ from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
+from dispatch.application.ports.registers import Registers
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
 from dispatch.application.replays import Replays
@@ -103,6 +105,7 @@ class App:
     stages: Mapping[str, Stage]
     ledger: EncryptedLedger
     persons: PersonVault
+    registers: Registers
     queries: Queries
     statistics: Statistics
     failures: PostgresFailures
@@ -278,6 +281,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         stages=stages,
         ledger=ledger,
         persons=persons,
+        registers=Registers(PostgresCompanyNumbers(pool)),
         queries=queries,
         statistics=PostgresStatistics(engine),
         failures=failures,

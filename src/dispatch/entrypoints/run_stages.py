@@ -31,6 +31,7 @@ async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False)
             chance,
             known=known,
             gates=gates,
+            registers=app.registers,
             stopping=stopping,
             tenant_of=tenant_of,
         )

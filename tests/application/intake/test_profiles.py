@@ -106,7 +106,11 @@ def test_a_file_without_anything_that_tells_rows_apart_proposes_nothing(tmp_path
 
 def test_the_shipped_profiles_are_in_the_package():
     folder = ROOT / "src/dispatch/application/intake/profiles"
-    assert {path.name for path in folder.glob("*.toml")} == {"service-job.1.toml", "company-outreach.1.toml"}
+    assert {path.name for path in folder.glob("*.toml")} == {
+        "service-job.1.toml",
+        "company-outreach.1.toml",
+        "company-outreach.2.toml",
+    }
 
 
 GROUPED = """

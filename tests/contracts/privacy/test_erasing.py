@@ -14,6 +14,7 @@ from dispatch.domain.contact.events import SubjectErased
 from dispatch.domain.identity import batch_id
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.state import JobStatus
+from dispatch.domain.person import SlotPerson
 from examples import ANN, CORRECTION_HASH, FILE_HASH, completed
 from ledgers import cause, new_id, opened_job
 
@@ -53,6 +54,22 @@ def test_every_job_of_an_address_is_erased_and_nobody_elses(erase, bring, person
     [event] = ledger.load(erasure.contact_id).events
     assert isinstance(event, SubjectErased)
     assert (event.by, event.reason, set(event.jobs)) == ("olga", "request 4711", jobs)
+
+
+def test_whoever_fills_a_slot_of_a_company_is_found_and_erased_with_the_whole_job(erase, bring, person, ledger):
+    job = bring(replace(ANN, email="", phone=""))
+    slots = (
+        SlotPerson(position=1, role="CEO", name="Cleo", email="Cleo@c.example"),
+        SlotPerson(position=3, role="HR Director", name="Hal", phone="+441632960077"),
+    )
+    found = replace(completed, job_id=job, person=replace(ANN, email="", phone="", slots=slots))
+    ledger.append([Append(job, 1, [found], cause())])
+    assert person(job).slots == slots
+    [stored] = [event for event in ledger.load(job).events if isinstance(event, type(completed))]
+    assert b"cleo" not in stored.person.encrypted.lower()
+    assert erase.preview(read_address(AddressKind.PHONE, "01632 960077")).jobs == (job,)
+    assert erase(read_address(AddressKind.EMAIL, "cleo@c.example"), "request 4712", "olga").jobs == (job,)
+    assert person(job) is None
 
 
 def test_an_address_that_a_stage_found_out_leads_to_the_person_too(erase, bring, person, ledger):

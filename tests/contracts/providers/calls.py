@@ -12,7 +12,7 @@ from dispatch.adapters.providers.notifier import HttpNotifier
 from dispatch.adapters.providers.simulator import Simulator
 from dispatch.application.ports.providers import Channel, Message
 
-METHODS = ("find", "verdict", "send", "receipt")
+METHODS = ("find", "find_in_role", "verdict", "send", "receipt")
 
 
 class Adapters:
@@ -28,6 +28,8 @@ class Adapters:
         match method:
             case "find":
                 return self.finder.find(key, "Ada Lovelace", "SW1A 1AA", "", "")
+            case "find_in_role":
+                return self.finder.find_in_role(f"{key}.example.com", "Example Ltd", "CEO")
             case "verdict":
                 return self.verifier.verdict(f"{key}@example.com")
             case "send":

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from calls import METHODS, Adapters, message
+from calls import METHODS, Adapters, http, message
 from msgspec.structs import replace
 
 from dispatch.adapters.providers.simulator import PRESETS, Scenario
@@ -73,6 +73,43 @@ async def test_a_finder_completes_what_is_known(simulate):
     assert len(found.phone) == 13
     known = await adapters.finder.find("JOB 7", "", "", "a+b@example.com", "+447700900001")
     assert known == FoundContact(email="a+b@example.com", phone="+447700900001", source="simulator")
+
+
+@pytest.mark.acceptance("2.11", part="name, e-mail, phone, profile and source of whoever holds a role")
+async def test_a_finder_knows_who_holds_a_role_the_same_one_every_time(simulate):
+    _, adapters = await simulate(Scenario())
+    roles = ("CEO", "CFO", "HR Director")
+    found = [await adapters.finder.find_in_role("www.ashworth.example.com", "Ashworth & Co", role) for role in roles]
+    again = [await adapters.finder.find_in_role("www.ashworth.example.com", "Ashworth & Co", role) for role in roles]
+    assert found == again
+    assert len({person.email for person in found}) == 3
+    for person in found:
+        assert person.name
+        assert person.email.endswith("@ashworth.example.com")
+        assert person.phone.startswith("+447700900")
+        assert person.profile_url.startswith("https://people.example/in/")
+        assert person.source == "simulator"
+
+
+@pytest.mark.acceptance("2.11", part="whether somebody is known is drawn for each role by itself")
+async def test_some_roles_of_a_company_are_unknown(simulate):
+    world, adapters = await simulate(Scenario(no_such_contact=0.5))
+    asked = [(number, role) for number in range(60) for role in ("CEO", "CFO", "HR Director")]
+    answers = [
+        (await insist(lambda n=number, r=role: adapters.finder.find_in_role(f"c{n}.example.com", "C", r)))[0]
+        for number, role in asked
+    ]
+    known = [one for one, answer in zip(asked, answers, strict=True) if answer != "no_such_contact"]
+    assert 60 < len(known) < 120
+    assert world.stats().errors == {"no_such_contact": 180 - len(known)}
+    of_one = {number: sum(company == number for company, _ in known) for number in range(60)}
+    assert set(of_one.values()) == {0, 1, 2, 3}
+
+
+async def test_an_answer_about_a_role_without_its_fields_is_garbage(scripted):
+    adapters = await scripted(http(200, '{"email": "a@example.com"}'))
+    with pytest.raises(ProviderUnavailable, match="garbage"):
+        await adapters.finder.find_in_role("a.example", "A", "CEO")
 
 
 async def test_an_unknown_person_is_refused(simulate):

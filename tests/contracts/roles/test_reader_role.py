@@ -33,6 +33,7 @@ REFUSED = {
     "checkpoints": "SELECT * FROM ledger.seal_checkpoints",
     "append": "SELECT ledger.append('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')",
     "natural keys": "SELECT * FROM intake.natural_keys",
+    "company numbers": "SELECT * FROM intake.company_numbers",
     "leases": "SELECT * FROM ops.due_leases",
     "addresses of callers": "SELECT * FROM ops.rate_limits",
     "insert": "INSERT INTO ops.positions VALUES ('mine', 1, 0)",

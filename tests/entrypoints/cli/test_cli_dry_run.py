@@ -194,3 +194,14 @@ def test_how_long_it_takes_is_said_once_something_was_measured(system, run, mixe
     jobs = run("batch", "upload", mixed, "--dry-run", "--json").json()["jobs"]
     assert estimate["seconds"] == pytest.approx(40 / pace["rows_per_s"] + jobs / pace["jobs_per_s"], abs=0.1)
     assert "All jobs would have ended after about" in run("batch", "upload", mixed, "--dry-run").out
+
+
+def test_a_company_takes_a_call_for_each_of_its_slots(system, run, monkeypatch):
+    monkeypatch.setenv("DISPATCH_PROVIDER_PRICES", "enrich_slots=2.5 verify_slots=0.5")
+    sample = Path(__file__).parents[3] / "samples" / "companies.csv"
+    said = run("batch", "upload", sample, "--profile", "company-outreach", "--dry-run", "--json").json()
+    assert (said["jobs"], said["allowed"]) == (5, 2)
+    calls = {stage["stage"]: (stage["calls"], stage["cost_pence"]) for stage in said["calls"]}
+    assert calls == {
+        "enrich_slots": (15, 37.5), "verify_slots": (15, 7.5), "dispatch": (2, None), "confirm": (2, None),
+    }  # fmt: skip

@@ -1,8 +1,20 @@
 """Jobs over HTTP: lists, one job with its timeline, and what people may do."""
 
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
 import httpx
 import pytest
 from http_door import CANARIES, Door, as_csv, assert_problem, rows
+
+from dispatch.application.handle import handle
+from dispatch.application.ports.ledger import Cause
+from dispatch.domain.identity import command_id
+from dispatch.domain.job.commands import Done, Outcome, Progressed, RecordOutcome
+from dispatch.domain.job.decide import decider
+from dispatch.domain.person import Person, SlotPerson
+from dispatch.domain.retry import RetryPolicy
 
 pytestmark = pytest.mark.postgres
 UNKNOWN = "00000000-0000-8000-8000-000000000000"
@@ -200,3 +212,42 @@ async def test_who_has_an_escalation_and_until_when_nobody_is_reminded(door: Doo
     assert await listed(snoozed="true") == [ids[1]]
     assert await listed(snoozed="false", level=1) == [ids[0]]
     assert await listed(priority="CRITICAL") == []
+
+
+@pytest.mark.acceptance("2.10", part="the slots of a company over HTTP, without their people")
+async def test_a_company_shows_its_number_and_its_slots_and_never_who_fills_them(door: Door):
+    sample = Path(__file__).parents[3] / "samples" / "companies.csv"
+    batch_id = await door.take_in(sample.read_bytes(), profile="company-outreach")
+    job_id = (await door.job_ids(batch_id))[0]
+    before = (await door.client.get(f"/v1/jobs/{job_id}")).json()["company"]
+    assert (before["identifier"], before["slots"], before["chosen"]) == ("", [], "")
+
+    at, retry = door.app.receive.clock(), RetryPolicy()
+    person = Person(slots=(SlotPerson(position=1, role="CEO", name="Cleo Canary", email="cleo@canary.example"),))
+    outcomes: dict[str, Outcome] = {
+        "validate_company": Done({"validation_notes": "Valid"}),
+        "promote_company": Done({"identifier": "04.04.01.84.00001.001", "known_before": False}),
+        "company_slots": Done({"slots": ["1 CEO", "2 CFO", "3 HR Director"], "slot_type": "executive"}),
+        "enrich_slots": Progressed({"status": ["completed"], "source": ["f"], "enriched_at": ["then"]}, person),
+    }
+    for stage, outcome in outcomes.items():
+        command = RecordOutcome(job_id=job_id, at=at, stage=stage, attempt=1, outcome=outcome, retry=retry)
+        cause = Cause(command_id=command_id(job_id, stage), correlation_id=batch_id, actor="test")
+        await asyncio.to_thread(handle, door.app.ledger, decider, job_id, command, cause)
+    await door.project()
+    answer = await door.client.get(f"/v1/jobs/{job_id}")
+    company = answer.json()["company"]
+    assert (company["identifier"], company["found"]) == ("04.04.01.84.00001.001", 1)
+    assert [(slot["position"], slot["role"], slot["status"]) for slot in company["slots"]] == [
+        (1, "CEO", "completed"), (2, "CFO", ""), (3, "HR Director", ""),
+    ]  # fmt: skip
+    assert "anary" not in answer.text
+    assert (answer.json()["stage"], answer.json()["attempts"]) == ("enrich_slots", 0)
+    then = await door.client.get(f"/v1/jobs/{job_id}", params={"at": (at + timedelta(days=1)).isoformat()})
+    assert (then.json()["attempts"], then.json()["company"]) == (0, company), "the same as of then"
+
+
+async def test_other_jobs_have_no_company(door: Door):
+    batch_id = await door.take_in(as_csv(rows(1, prefix="PLAIN")))
+    [job_id] = await door.job_ids(batch_id)
+    assert (await door.client.get(f"/v1/jobs/{job_id}")).json()["company"] is None

@@ -23,6 +23,8 @@ GRANT USAGE, SELECT ON SEQUENCE ledger.stored_events_notification_id_seq TO disp
 GRANT EXECUTE ON FUNCTION ledger.append TO dispatch_app;
 GRANT SELECT ON public.alembic_version TO dispatch_app;
 GRANT SELECT, INSERT, DELETE ON intake.natural_keys TO dispatch_app;  -- An undone import gives its keys back.
+GRANT SELECT, INSERT ON intake.company_numbers TO dispatch_app;  -- What was given out stays given out.
+GRANT USAGE, SELECT ON SEQUENCE intake.company_numbers_seq TO dispatch_app;
 GRANT USAGE ON SCHEMA privacy TO dispatch_app;  -- Nothing of it for readers.
 GRANT SELECT, INSERT, UPDATE ON privacy.master_keys, privacy.index_key, privacy.subject_keys TO dispatch_app;
 GRANT SELECT, INSERT, UPDATE ON privacy.key_blocks TO dispatch_app;
@@ -46,7 +48,8 @@ SELECT EXISTS (
     SELECT FROM pg_roles AS role
     WHERE (role.rolname = 'dispatch_app'
            AND NOT (has_table_privilege(role.oid, to_regclass('ledger.stored_events'), 'INSERT')
-                    AND has_table_privilege(role.oid, to_regclass('intake.natural_keys'), 'DELETE')))
+                    AND has_table_privilege(role.oid, to_regclass('intake.natural_keys'), 'DELETE')
+                    AND has_table_privilege(role.oid, to_regclass('intake.company_numbers'), 'INSERT')))
        OR (role.rolname = 'dispatch_reader' AND NOT has_schema_privilege(role.oid, to_regnamespace('ops'), 'USAGE'))
 ) AND pg_has_role((SELECT relowner FROM pg_class WHERE oid = to_regclass('ledger.stored_events')), 'USAGE')
 """

@@ -18,3 +18,4 @@ class Lock(IntEnum):
     INTAKE_SHEET = _FIRST + 7
     LEAD_PUBLISHER = _FIRST + 10
     LEAD_WEBHOOKS = _FIRST + 11
+    COMPANY_NUMBERS = _FIRST + 20

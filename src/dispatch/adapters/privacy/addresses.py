@@ -45,7 +45,10 @@ def contact_keys(index_key: bytes) -> Callable[[AddressKind, str], bytes]:
 
 
 def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
-    """Pairs of contact and subject for every address of these persons: `contact_keys` for a whole import."""
+    """Pairs of contact and subject for every address of these persons: `contact_keys` for a whole import.
+
+    At an import nobody was found for a slot yet.
+    """
     inner, outer = _begun(index_key)
     phone, email, device = (_PREFIXES[kind] for kind in (AddressKind.PHONE, AddressKind.EMAIL, AddressKind.DEVICE))
     reached: list[bytes] = []
@@ -81,6 +84,8 @@ def contact_id(index_key: bytes, address: Address) -> str:
 
 
 def addresses_of(person: Person) -> list[tuple[AddressKind, str]]:
-    """Every address by which this person can be reached."""
-    known = (AddressKind.PHONE, person.phone), (AddressKind.EMAIL, person.email), (AddressKind.DEVICE, person.device)
-    return [(kind, value) for kind, value in known if value]
+    """Every address by which this person, or one of those in the slots of a company, can be reached."""
+    known = [(AddressKind.PHONE, person.phone), (AddressKind.EMAIL, person.email), (AddressKind.DEVICE, person.device)]
+    for slot in person.slots:
+        known += [(AddressKind.PHONE, slot.phone), (AddressKind.EMAIL, slot.email)]
+    return [(kind, value) for kind, value in dict.fromkeys(known) if value]

@@ -4,12 +4,13 @@ import asyncio
 from time import monotonic
 
 import msgspec
+from msgspec.structs import replace
 
 from dispatch.application.calling.line import InDoubt, Line
 from dispatch.application.calling.standings import Standings
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable
 from dispatch.application.stages.stage import ProviderStage, Task
-from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Defer, Done, GiveUp, Outcome, TryAgain
+from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Defer, Done, GiveUp, Outcome, Progressed, TryAgain
 
 REFUSED_WAIT_S = 30.0
 
@@ -45,8 +46,8 @@ async def call(
             return Passed(refusal.code)
         return Defer(f"{refusal.code}:{line.name}", REFUSED_WAIT_S)  # The job is not at fault.
     standings.report(line.name, failed=False, took_s=monotonic() - began)
-    if isinstance(outcome, Done):
-        return Done({**outcome.output, "provider": line.name}, outcome.person)
+    if isinstance(outcome, Done | Progressed):
+        return replace(outcome, output={**outcome.output, "provider": line.name})
     return outcome
 
 

@@ -162,7 +162,7 @@ class DryRun:
         )
 
     def _calls(self, route: tuple[str, ...], jobs: int, allowed: int) -> tuple[StageCalls, ...]:
-        """Each job calls each provider of its route once; behind the gate only those that it lets through."""
+        """Each job calls each provider of its route once, or once a part; behind the gate those let through."""
         calls, count = [], jobs
         for name in route:
             if name == GATE:
@@ -170,9 +170,10 @@ class DryRun:
             stage = self.stages.get(name)
             if isinstance(stage, ProviderStage):
                 price = self.prices_pence.get(name)
-                cost = None if price is None else round(price * count, 4)
+                made = count * stage.parts
+                cost = None if price is None else round(price * made, 4)
                 calls.append(
-                    StageCalls(stage=name, provider=stage.provider, calls=count, price_pence=price, cost_pence=cost)
+                    StageCalls(stage=name, provider=stage.provider, calls=made, price_pence=price, cost_pence=cost)
                 )
         return tuple(calls)
 

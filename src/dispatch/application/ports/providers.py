@@ -48,6 +48,16 @@ class FoundContact(msgspec.Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
+class FoundPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """Who holds a role, as far as a finder knows; empty where it knows nothing."""
+
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+    profile_url: str = ""
+    source: str = ""
+
+
 class Verdict(StrEnum):
     """Can an address be delivered to? (acceptance S.11)"""
 
@@ -84,10 +94,14 @@ class ReceiptStatus(StrEnum):
 
 
 class ContactFinder(Protocol):
-    """Finds how to reach the person behind a reference."""
+    """Finds how to reach the person behind a reference, or in a role at a company."""
 
     async def find(self, reference: str, name: str, postcode: str, email: str, phone: str) -> FoundContact:
         """Raises ProviderUnavailable, or ProviderRefused (`no_such_contact`)."""
+        ...
+
+    async def find_in_role(self, website: str, company: str, role: str) -> FoundPerson:
+        """Who holds this role at a company. Raises ProviderUnavailable, or ProviderRefused (`no_such_contact`)."""
         ...
 
 

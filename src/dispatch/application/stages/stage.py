@@ -1,11 +1,12 @@
-"""What a stage is: a pure decision, or a provider call with its limits."""
+"""What a stage is: a pure decision, a look into a register of ours, or a provider call with its limits."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from dispatch.application.ports.providers import Providers
+from dispatch.application.ports.registers import Registers
 from dispatch.domain.job.commands import Outcome
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
@@ -18,6 +19,7 @@ class Task(msgspec.Struct, frozen=True):
     job: Job
     at: datetime
     idempotency_key: str
+    provider: str = ""  # Who is called, where somebody is.
 
 
 class PureStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,11 +34,24 @@ class PureStage(msgspec.Struct, frozen=True, kw_only=True):
     reads_person: bool = False
 
 
+class RegisterStage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that decides by a register of ours, which is asked once for a whole chunk.
+
+    `decide` answers an outcome for each task, by job id. A register answers the same however often it is asked.
+    """
+
+    name: str
+    after: str = ""
+    decide: Callable[[Sequence[Task], Registers], Mapping[str, Outcome]]
+    reads_person: bool = False
+
+
 class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that calls a provider, concurrently and outside any transaction.
 
     `reads_person` says that it looks at `job.person`, which is encrypted for all others.
-    `provider` names the capability that it calls, once for each job that passes.
+    `provider` names the capability that it calls, once for each job that passes; one that works in parts (`Progressed`)
+    calls it once for each part, of which a job has `parts` as a rule.
     `channel` says by which channel a job's message goes, where that matters for who may carry it.
     `same_provider_as` names an earlier stage: whoever served the job there is asked here.
     `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
@@ -53,6 +68,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     in_flight_max: int = 100
     acts: bool = False
     reads_person: bool = False
+    parts: int = 1
 
 
-Stage = PureStage | ProviderStage
+Stage = PureStage | RegisterStage | ProviderStage

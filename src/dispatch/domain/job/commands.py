@@ -18,6 +18,13 @@ class Done(msgspec.Struct, frozen=True):
     person: Person | None = None
 
 
+class Progressed(msgspec.Struct, frozen=True):
+    """The stage did a part of its work and found this out so far; the rest of it is due at the same stage."""
+
+    output: Output = {}
+    person: Person | None = None
+
+
 class TryAgain(msgspec.Struct, frozen=True):
     """An accident outside that may pass; `retry_after_s` is what the provider asked for."""
 
@@ -49,7 +56,7 @@ class Defer(msgspec.Struct, frozen=True):
     wait_s: float
 
 
-Outcome = Done | TryAgain | GiveUp | Block | Defer
+Outcome = Done | Progressed | TryAgain | GiveUp | Block | Defer
 
 OUTCOME_UNKNOWN = "outcome_unknown"
 """Given up since nobody can say whether the provider acted, and to ask it again might do it twice."""

@@ -1,6 +1,6 @@
-"""A stage is done: the job goes on to the next one of its route, or is delivered."""
+"""A stage is done: the job goes on to the next one of its route, or is delivered; or a part of the stage is done."""
 
-from dispatch.domain.job.commands import Done, JobCommand
+from dispatch.domain.job.commands import Done, JobCommand, Progressed
 from dispatch.domain.job.events import Event, JobDelivered, StageCompleted
 from dispatch.domain.job.state import Job
 
@@ -24,3 +24,19 @@ def complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done
     if not next_stage:
         events.append(JobDelivered(job_id=command.job_id, at=command.at))
     return events
+
+
+def progress(command: JobCommand, job: Job, stage: str, attempt: int, part: Progressed) -> list[Event]:
+    """The event of an attempt that did a part of its work: the job comes to the same stage again."""
+    return [
+        StageCompleted(
+            job_id=command.job_id,
+            at=command.at,
+            stage=stage,
+            attempt=attempt,
+            next_stage=stage,
+            output=part.output,
+            person=part.person,
+            priority=job.priority,
+        )
+    ]

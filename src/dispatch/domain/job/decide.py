@@ -17,13 +17,14 @@ from dispatch.domain.job.commands import (
     JobCommand,
     OpenJob,
     PassOver,
+    Progressed,
     RecordOutcome,
     RerouteJob,
     ResumeJob,
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.completing import complete
+from dispatch.domain.job.completing import complete, progress
 from dispatch.domain.job.escalating import decide_of_people
 from dispatch.domain.job.events import (
     Event,
@@ -162,6 +163,8 @@ def record_outcome(command: RecordOutcome, job: Job) -> list[Event]:
     match command.outcome:
         case Done() as done:
             return complete(command, job, command.stage, command.attempt, done)
+        case Progressed() as part:
+            return progress(command, job, command.stage, command.attempt, part)
         case TryAgain() as answer:
             return _try_again(command, job, answer)
         case GiveUp() as answer:

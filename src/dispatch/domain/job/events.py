@@ -63,7 +63,10 @@ class FailedOver(JobEvent, frozen=True, kw_only=True):
 
 
 class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True):
-    """A stage did its work; `next_stage` is empty after the last one."""
+    """A stage did its work; `next_stage` is empty after the last one.
+
+    Where `next_stage` is the stage itself, a part of its work is done, and `output` is what is known so far.
+    """
 
     stage: str
     attempt: int

@@ -55,8 +55,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     status: JobStatus | None = None
     stage: str = ""
-    attempts: int = 0  # Failed attempts at the current stage.
-    forgiven: int = 0  # How many of them a person forgave by sending the job on.
+    attempts: int = 0  # Made at the current stage; they failed, or did a part of its work.
+    forgiven: int = 0  # How many of them the retry policy does not count: before a person, or before progress.
     started_attempt: int = 0
     provider: str = ""  # Who was asked last at this stage, where the provider acts.
     passed_over: tuple[str, ...] = ()  # Providers that could not be used in this attempt.
@@ -132,19 +132,20 @@ def evolve(job: Job, event: Event) -> Job:
             passed_over = (*job.passed_over, event.provider)
             return replace(job, status=JobStatus.RUNNING, started_attempt=0, passed_over=passed_over, due_at=None)
         case StageCompleted():
+            made = event.attempt if event.next_stage == event.stage else 0  # Numbers do not repeat within a stage.
             return replace(
                 job,
                 status=JobStatus.RUNNING,
                 stage=event.next_stage or event.stage,
-                attempts=0,
-                forgiven=0,
+                attempts=made,
+                forgiven=made,
                 started_attempt=0,
                 provider="",
                 passed_over=(),
                 in_doubt=False,
                 attempted=max(job.attempted, event.attempt),
                 due_at=None,
-                outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
+                outputs=_outputs(job, event),
                 person=event.person or job.person,
                 sent=job.sent or event.stage == "dispatch",
             )
@@ -198,4 +199,17 @@ def evolve(job: Job, event: Event) -> Job:
             return replace(job, status=JobStatus.ARCHIVED)
         case JobRerouted():
             before = event.attempt - 1
-            return replace(job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before)
+            outputs = _without(job.outputs, event.stage)
+            return replace(
+                job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before, outputs=outputs
+            )
+
+
+def _outputs(job: Job, event: StageCompleted) -> dict[str, Output]:
+    """What the stages found out; one that the job comes to anew begins without what it found before."""
+    found = {**job.outputs, event.stage: event.output} if event.output else job.outputs
+    return found if event.next_stage in ("", event.stage) else _without(found, event.next_stage)
+
+
+def _without(outputs: dict[str, Output], stage: str) -> dict[str, Output]:
+    return {name: output for name, output in outputs.items() if name != stage} if stage in outputs else outputs

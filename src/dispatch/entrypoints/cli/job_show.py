@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dispatch.application.company import company_shown
 from dispatch.application.job_at import job_row, until
 from dispatch.application.ports.queries import JobRow
 from dispatch.application.timeline import Step, timeline
@@ -17,6 +18,7 @@ from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import Event
 from dispatch.domain.money import pounds
 from dispatch.domain.person import Person, shape
+from dispatch.entrypoints.cli.company import show_company
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.ids import find_job, job_name
 from dispatch.entrypoints.cli.options import as_time, shared_options
@@ -51,15 +53,18 @@ def show(cli: Cli, job: str, moment: datetime | None) -> None:
             row = job_row(recorded)
         state = decider.fold(cast("list[Event]", [record.event for record in recorded]))
         known = app.persons.read({row.job_id: state.person})[row.job_id]
-    person, steps = masked(known), timeline(recorded)
+    person, steps, company = masked(known), timeline(recorded), company_shown(state)
     if cli.as_json:
         shown = {"job": row, "route": state.route, "person": person, "outputs": state.outputs, "timeline": steps}
+        shown |= {"company": company} if company else {}
         print_json(shown if moment is None else {"as_of": moment, **shown})
         return
     console = out()
     if moment is not None:
         console.print(f"As it was on {moment:%Y-%m-%d} at {moment:%H:%M:%S} UTC.")
     _show_job(console, row, state.route, person)
+    if company:
+        show_company(console, company)
     console.print(_table(steps))
 
 
@@ -67,7 +72,11 @@ def masked(person: Person | None) -> dict[str, str]:
     """The shape of what is known of a person: letters are x, digits 9; what is not known is left out."""
     if person is None:
         return {"erased": "nobody can read it any more"}
-    return {name: shape(value) for name, value in msgspec.structs.asdict(person).items() if value}
+    known = {name: shape(value) for name, value in msgspec.structs.asdict(person).items() if isinstance(value, str)}
+    for slot in person.slots:
+        each = {"name": slot.name, "email": slot.email, "phone": slot.phone}
+        known |= {f"slot_{slot.position}_{name}": shape(value) for name, value in each.items()}
+    return {name: value for name, value in known.items() if value}
 
 
 def _show_job(console: Console, row: JobRow, route: Sequence[str], person: dict[str, str]) -> None:

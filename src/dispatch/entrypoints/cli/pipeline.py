@@ -5,8 +5,9 @@ from typing import Any
 import rich_click as click
 
 from dispatch.application.ports.queries import StageHealth
+from dispatch.application.routes import find_routes
 from dispatch.application.stages import find_stages
-from dispatch.application.stages.stage import ProviderStage, Stage
+from dispatch.application.stages.stage import ProviderStage, RegisterStage, Stage
 from dispatch.domain.retry import RetryPolicy
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.options import shared_options
@@ -20,7 +21,7 @@ NOW = ("running", "waiting", "escalated", "completed", "failed_attempts")
 @shared_options
 @click.pass_obj
 def pipeline(cli: Cli) -> None:
-    """The stages in order: whether they decide alone or call a provider, how they retry, and what is there now.
+    """The stages in order, whether they decide alone or call a provider, how they retry, what is there; and the routes.
 
     Without a running system the stages are shown alone.
 
@@ -44,18 +45,18 @@ def pipeline(cli: Cli) -> None:
         return
     numbers = ("running", "waiting", "escal.", "completed", "failed") if health is not None else ()
     more = (*numbers, "oldest") if health is not None else ()
-    shown = table("#", "stage", "kind", "in flight", "retries", *more, right=("#", "in flight", *more))
-    for place, stage in enumerate(stages.values(), 1):
+    shown = table("stage", "kind", "at once", "retries", *more, right=("at once", *more))
+    for stage in stages.values():
         limits = (str(stage.in_flight_max), _retries(stage.retry)) if isinstance(stage, ProviderStage) else ("", "")
-        shown.add_row(
-            str(place), stage.name, _kind(stage), *limits, *(_now(health, stage) if health is not None else ())
-        )
+        shown.add_row(stage.name, _kind(stage), *limits, *(_now(health, stage) if health is not None else ()))
     out().print(shown)
+    for name, route in find_routes().items():
+        out().print(f"{name}: {' > '.join(route.stages)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _kind(stage: Stage) -> str:
     if not isinstance(stage, ProviderStage):
-        return "pure"
+        return "register" if isinstance(stage, RegisterStage) else "pure"
     return "provider, acts" if stage.acts else "provider"
 
 
@@ -74,6 +75,7 @@ def _now(health: dict[str, StageHealth], stage: Stage) -> list[str]:
 
 def _as_json(stage: Stage, health: dict[str, StageHealth] | None) -> dict[str, Any]:
     known: dict[str, Any] = {"stage": stage.name, "after": stage.after, "kind": _kind(stage).partition(",")[0]}
+    known["routes"] = [name for name, route in find_routes().items() if stage.name in route.stages]
     if isinstance(stage, ProviderStage):
         known |= {"acts": stage.acts, "in_flight_max": stage.in_flight_max, "retry": stage.retry}
     return known | {"now": (health or {}).get(stage.name)}

@@ -1,7 +1,7 @@
 """Jobs over HTTP: where each stands, what happened to it, and what people may do about it."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -9,11 +9,14 @@ from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter, SkipValidation
 
+from dispatch.application.company import company_shown
 from dispatch.application.explanation import Explanation
 from dispatch.application.job_at import job_row, until
 from dispatch.application.moment import parse_time
 from dispatch.application.ports.queries import JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.events import Event
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
@@ -92,7 +95,9 @@ def show_job(
     if moment is not None:
         recorded = until(recorded, moment)
         row = job_row(recorded)
-    return JobDetail(**msgspec.structs.asdict(row), timeline=timeline(recorded), as_of=moment)
+    company = company_shown(decider.fold(cast("list[Event]", [record.event for record in recorded])))
+    fields = msgspec.structs.asdict(row)
+    return JobDetail(**fields, timeline=timeline(recorded), company=company, as_of=moment)
 
 
 @get("/jobs/{job_id:uuid}/why", operation_id="explainJob", sync_to_thread=True, responses=documented(404))

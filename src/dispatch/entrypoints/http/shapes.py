@@ -5,6 +5,7 @@ from typing import cast
 
 import msgspec
 
+from dispatch.application.company import CompanyShown
 from dispatch.application.intake.messages import Message, UiState, approval_message, batch_message, undo_message
 from dispatch.application.ports.queries import BatchRow, JobRow, StageProgress
 from dispatch.application.timeline import Step
@@ -50,10 +51,13 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 class JobDetail(JobRow, frozen=True, kw_only=True):
     """A job and everything that happened to it; who it is for stays in the ledger.
 
+    `company` is there where it goes the way of company outreach: its number, its slots, and what was found for them.
+
     `as_of` is the moment at which it was so, where one was asked for.
     """
 
     timeline: list[Step]
+    company: CompanyShown | None = None
     as_of: datetime | None = None
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import structlog
 
 from dispatch.adapters.nats.worker import Worker
-from dispatch.application.work import RunStage, is_accident
+from dispatch.application.accidents import is_accident
+from dispatch.application.work import RunStage
 from dispatch.entrypoints.roles.context import RoleContext
 from dispatch.entrypoints.run_stages import open_run_stage
 

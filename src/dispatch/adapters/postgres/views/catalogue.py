@@ -16,6 +16,7 @@ from dispatch.adapters.postgres.views import (
     waiting,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
+from dispatch.adapters.postgres.views.companies import CompaniesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.failures import FailuresView
 from dispatch.adapters.postgres.views.fleets import FleetsView
@@ -42,6 +43,7 @@ VIEWS: dict[str, type[View]] = {
         PausesView,
         FleetsView,
         ZonesView,
+        CompaniesView,
     )
 }
 

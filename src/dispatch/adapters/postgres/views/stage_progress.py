@@ -59,6 +59,8 @@ class StageProgressView(View):
             match record.event:
                 case JobOpened(route=route):
                     counts[batch, route[0], "entered"] += 1
+                case StageCompleted(stage=stage, next_stage=next_stage) if stage == next_stage:
+                    pass  # A part of its work: the job is still there.
                 case StageCompleted(stage=stage, next_stage=next_stage):
                     counts[batch, stage, "completed"] += 1
                     if next_stage:

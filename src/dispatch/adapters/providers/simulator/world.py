@@ -6,9 +6,8 @@ from hashlib import blake2b
 import msgspec
 
 from dispatch.adapters.providers.simulator.fates import Draw, Fates, Reply, error_inside
+from dispatch.adapters.providers.simulator.holders import DRAMA_MOBILES, holder, key_of
 from dispatch.adapters.providers.simulator.scenario import CALM, Scenario
-
-DRAMA_MOBILES = "+447700900"  # Ofcom keeps 07700 900000 to 900999 for drama: they ring nowhere.
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,9 +65,9 @@ class World:
         self._requests += 1
         if not self._lets_in(authorization):
             return self._refused(401, "bad_credentials")
-        reference = query.get("reference", "")
-        fate = self._fates.meet("contacts", reference)
-        return fate.instead() or fate.after(self._contact(reference, query))
+        key = key_of(query)
+        fate = self._fates.meet("contacts", key)
+        return fate.instead() or fate.after(self._contact(key, query))
 
     def verify(self, query: dict[str, str]) -> Reply:
         """GET /verify: a bad key is an error inside a 200, as at MillionVerifier."""
@@ -115,6 +114,8 @@ class World:
         draw = Draw(self.scenario.seed, "contact", reference)
         if draw.share(0) < self.scenario.no_such_contact:
             return self._refused(404, "no_such_contact")
+        if query.get("role"):
+            return Reply(200, holder(self.scenario.seed, query))
         local = "".join(c if c.isascii() and c.isalnum() else "-" for c in reference.lower()).strip("-") or "someone"
         contact = {
             "email": query.get("email") or f"{local}@example.com",

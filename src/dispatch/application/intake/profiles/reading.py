@@ -3,10 +3,12 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from dispatch.application.intake.profiles.profile import Profile
+from dispatch.application.routes import find_routes
 
 _FILE_NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,62})\.([1-9][0-9]{0,5})\.toml", re.ASCII)
 _WHERE = re.compile(r" - at `\$\.?(.*?)`$")
@@ -41,10 +43,21 @@ def read_profile(path: Path) -> Profile:
 def parse_profile(text: str, file: str) -> Profile:
     """The profile that this TOML is. Raises ProfileInvalid."""
     try:
-        return msgspec.convert(tomllib.loads(text), Profile)
+        return msgspec.convert(_with_route(tomllib.loads(text), file), Profile)
     except tomllib.TOMLDecodeError as error:
         raise ProfileInvalid(file, f"this is not TOML: {error}") from None
     except msgspec.ValidationError as error:
         what = str(error)
         where = found[1] if (found := _WHERE.search(what)) else ""
         raise ProfileInvalid(file, _WHERE.sub("", what), where) from None
+
+
+def _with_route(found: dict[str, Any], file: str) -> dict[str, Any]:
+    """A route may be named: its stages are those that it has today."""
+    name = found.get("route")
+    if not isinstance(name, str):
+        return found
+    route = find_routes().get(name)
+    if route is None:
+        raise ProfileInvalid(file, f"there is no route {name!r}; known: {', '.join(find_routes())}", "route")
+    return {**found, "route": list(route.stages)}
