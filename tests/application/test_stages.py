@@ -11,7 +11,6 @@ from dispatch.application.ports.providers import (
     FoundContact,
     ProviderRefused,
     ProviderUnavailable,
-    ReceiptStatus,
     Verdict,
 )
 from dispatch.application.stages import find_stages
@@ -27,6 +26,7 @@ from dispatch.application.stages.verify import verify
 from dispatch.domain.consent import Basis, Permission
 from dispatch.domain.job.commands import Block, Done, GiveUp, TryAgain
 from dispatch.domain.job.decide import decider
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.person import Person
 from examples import ANN, JOB_ID, NOON, opened
 

@@ -41,6 +41,7 @@ TEXT_FIELDS = frozenset(
         "ApprovalRequested.reason",
         "JobBlocked.reason",
         "JobEscalated.reason",
+        "ReceiptRecorded.message_id",
         "StageDeferred.reason",
     }
 )

@@ -14,9 +14,9 @@ from dispatch.application.ports.providers import (
     FoundContact,
     ProviderRefused,
     ProviderUnavailable,
-    ReceiptStatus,
     Verdict,
 )
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 CODES = {
     "calm": set(),

@@ -1,8 +1,9 @@
 """Confirm: did the message arrive?"""
 
-from dispatch.application.ports.providers import Providers, ReceiptStatus
+from dispatch.application.ports.providers import Providers
 from dispatch.application.stages.stage import ProviderStage, Task
 from dispatch.domain.job.commands import Done, GiveUp, Outcome, TryAgain
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 async def confirm(task: Task, providers: Providers) -> Outcome:

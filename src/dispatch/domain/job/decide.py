@@ -18,6 +18,7 @@ from dispatch.domain.job.commands import (
     OpenJob,
     PassOver,
     RecordOutcome,
+    RecordReceipt,
     RerouteJob,
     ResumeJob,
     StartStage,
@@ -38,6 +39,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.receipts import record_receipt
 from dispatch.domain.job.refusals import (
     JobAlreadyEnded,
     JobAlreadySent,
@@ -63,7 +65,7 @@ def decide(command: Command, job: Job) -> list[Event]:
     Raises:
         JobUnknown, RouteEmpty, RouteRepeatsStage, ScheduledInThePast, ScheduledTooFarAhead, JobNotEscalated,
         JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt, StageNotInRoute, StageNotSkippable: the command breaks a
-        rule; so does what `decide_of_people` raises.
+        rule; so do what `decide_of_people` and `record_receipt` raise.
     """
     match command:
         case OpenJob():
@@ -74,6 +76,9 @@ def decide(command: Command, job: Job) -> list[Event]:
             return pass_over(command, job)
         case RecordOutcome():
             return record_outcome(command, job)
+        case RecordReceipt():
+            _known(command, job)
+            return record_receipt(command, job)
         case ResumeJob():
             return resume(command, job)
         case CancelJob():
