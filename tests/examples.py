@@ -15,6 +15,7 @@ from dispatch.domain.events import Event
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.operations import events as operations
 from dispatch.domain.person import Person
 from dispatch.domain.replay import events as replay
@@ -185,6 +186,16 @@ archived = job.JobArchived(job_id=JOB_ID, at=NOON, stage="verify", by="ann", rea
 rerouted = job.JobRerouted(
     job_id=JOB_ID, at=NOON, from_stage="verify", stage="clear", attempt=6, by="ann", reason="verifier is down"
 )
+receipt_recorded = job.ReceiptRecorded(
+    job_id=JOB_ID,
+    at=NOON,
+    provider="main",
+    message_id="m-0007",
+    status=ReceiptStatus.FAILED,
+    said_at=NOON - timedelta(seconds=2),
+    code="30003",
+    contradicts=True,
+)
 
 erased = contact.SubjectErased(
     contact_id="7a4d3f2b-8c1e-8e5f-9b6a-0c1d2e3f4a5b", at=NOON, by="ann", reason="request 4711", jobs=(JOB_ID,)
@@ -348,6 +359,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     cancelled,
     archived,
     rerouted,
+    receipt_recorded,
     replay_requested,
     replay_items_picked,
     replay_progressed,

@@ -153,3 +153,8 @@ def is_due(job: Job, stage_name: str, now: datetime) -> bool:
     if job.stage != stage_name or job.status not in AT_A_STAGE:
         return False
     return job.due_at is None or job.due_at <= now + CLOCKS_APART
+
+
+def parted(opened: list[InHand], apart: Callable[[InHand], bool]) -> tuple[list[InHand], list[InHand]]:
+    """Those for which it is false, and those for which it is true."""
+    return [one for one in opened if not apart(one)], [one for one in opened if apart(one)]

@@ -11,13 +11,14 @@ from dispatch.application.calling.line import Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.given_back import GivenBack
-from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due
+from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due, parted
 from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import EventLedger, LedgerUnavailable, VersionConflict
 from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable, PersonVault
 from dispatch.application.stages.stage import ProviderStage, PureStage, Stage, Task
 from dispatch.application.tenants import TenantOf
+from dispatch.application.told import told
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
     Block,
@@ -103,10 +104,13 @@ class RunStage:
 
     async def _ask(self, stage: ProviderStage, due: list[InHand]) -> list[Exception]:
         waiting = await self._without_erased(stage, due)
-        waiting, unknown = _parted(
+        waiting, unknown = parted(
             waiting, lambda one: one.in_doubt and self.board.only_a_person_knows(stage.provider, one.job.provider)
         )
         crashes = await self._record_all(stage, unknown, GiveUp(OUTCOME_UNKNOWN, in_doubt=True))
+        known = told(stage, waiting, self.board, self.clock())
+        waiting, answered = parted(waiting, lambda one: one.job_id in known)
+        crashes += await asyncio.to_thread(self._record, stage, answered, known)
         if self.tenant_of and stage.acts:
             await asyncio.to_thread(self.tenant_of.learn, [one.job.batch_id for one in waiting])
         while waiting:
@@ -201,7 +205,7 @@ class RunStage:
         return await asyncio.to_thread(self._record, stage, opened, {one.job_id: outcome for one in opened})
 
     async def _without_erased(self, stage: ProviderStage, due: list[InHand]) -> list[InHand]:
-        kept, erased = _parted(due, lambda one: one.erased)
+        kept, erased = parted(due, lambda one: one.erased)
         if erased:
             await asyncio.to_thread(self._record, stage, erased, {})
         return kept
@@ -334,11 +338,6 @@ class RunStage:
             job, attempt = opened.job, opened.job.attempt
             moved_on = job is not before and job.status is JobStatus.RUNNING and job.stage != here.name
             here = self.stages.get(job.stage) if moved_on and self.in_hand.is_open(job.stage) else None
-
-
-def _parted(opened: list[InHand], apart: Callable[[InHand], bool]) -> tuple[list[InHand], list[InHand]]:
-    """Those for which it is false, and those for which it is true."""
-    return [one for one in opened if not apart(one)], [one for one in opened if apart(one)]
 
 
 def is_accident(error: Exception) -> bool:
