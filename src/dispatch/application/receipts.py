@@ -37,14 +37,14 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True)
 class TakeReceipts:
-    """Safe to repeat, and to be done by several at once. Every method raises LedgerUnavailable and VersionConflict."""
+    """Safe to repeat, and to be done by several at once. Every method raises LedgerUnavailable."""
 
     ledger: EventLedger
     sheet: ReceiptSheet
     clock: Clock
 
     def __call__(self, provider: str, receipts: Sequence[Receipt]) -> Taken:
-        """Record what this provider said. What is answered is durable."""
+        """Record what this provider said. What is answered is durable. Raises VersionConflict: send it again."""
         counts = Counter[str](received=len(receipts))
         counts[ReceiptKind.PENDING] = sum(receipt.status is ReceiptStatus.PENDING for receipt in receipts)
         final = {receipt.place: receipt for receipt in receipts if receipt.status is not ReceiptStatus.PENDING}
@@ -66,7 +66,11 @@ class TakeReceipts:
         for provider in sorted({receipt.provider for receipt in due}):
             of_provider = [receipt for receipt in due if receipt.provider == provider]
             counts = Counter[str]()
-            waiting = self._record(of_provider, counts)
+            try:
+                waiting = self._record(of_provider, counts)
+            except VersionConflict:  # Their jobs are busy: what was recorded of them is found recorded then.
+                self.sheet.put_off(of_provider)
+                continue
             done = [receipt for receipt in of_provider if receipt not in waiting]
             if done:
                 counts[ReceiptKind.LATE] = counts[ReceiptKind.RECORDED]

@@ -29,6 +29,7 @@ from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.receipt_sheet import PostgresReceiptSheet
 from dispatch.adapters.postgres.reconciliations import PostgresRuns
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
@@ -76,6 +77,7 @@ from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
+from dispatch.application.receipts import TakeReceipts
 from dispatch.application.replays import Replays
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
@@ -85,15 +87,12 @@ from dispatch.application.take_back import TakeBack
 from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
-from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.desk_settings import desk_rules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
-
-PENCE = 100
-WHOLE_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ class App:
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
     show_providers: ShowProviders
+    receipt_sheet: PostgresReceiptSheet
+    take_receipts: TakeReceipts
     intake_sheet: PostgresIntakeSheet
     published: PublishedSheet
     take_turn: TakeTurns
@@ -169,6 +170,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.provider_sheet.prepare()
+        self.receipt_sheet.prepare()
         self.limiter.prepare()
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
@@ -247,7 +249,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
-    published, gates = PublishedSheet(pool), PostgresGates(pool)
+    published, gates, receipt_sheet = PublishedSheet(pool), PostgresGates(pool), PostgresReceiptSheet(pool)
     due = DueSheet(pool, gates)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
@@ -300,6 +302,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         gatekeeper=Gatekeeper(gates, due.park),
         providers=declared,
         provider_sheet=sheet,
+        receipt_sheet=receipt_sheet,
+        take_receipts=TakeReceipts(ledger, receipt_sheet, utc_now),
         show_providers=ShowProviders([one.spec for one in declared], sheet),
         limiter=PostgresLimiter(open_limits_pool(url)),
         intake_sheet=intake_sheet,
@@ -314,16 +318,6 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         checks={"postgres": check_postgres, "migrations": check_migrations, "publisher": published.says},
         _engine=engine,
         _pool=pool,
-    )
-
-
-def desk_rules(settings: Settings) -> DeskRules:
-    """When a batch waits for a person, by the settings."""
-    return DeskRules(
-        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
-        value_pence_max=settings.approval_value_pounds * PENCE or None,
-        answer_within=timedelta(minutes=settings.approval_minutes),
-        other_person=settings.approval_other_person,
     )
 
 

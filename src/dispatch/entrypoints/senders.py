@@ -33,12 +33,13 @@ def read_senders(text: str) -> dict[str, WebhookSender]:
         name, profile, secrets = parts
         if name in senders:
             raise ValueError(f"entry {number}: there is a sender {name} already")
-        keys = tuple(_key(secret, number) for secret in secrets.split(","))
+        keys = tuple(read_secret(secret, number) for secret in secrets.split(","))
         senders[name] = WebhookSender(name=name, profile=profile, secrets=keys)
     return senders
 
 
-def _key(secret: str, number: int) -> bytes:
+def read_secret(secret: str, number: int) -> bytes:
+    """The key in `whsec_...`, for entry `number`. Raises ValueError, which does not repeat it."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET), validate=True)
     except binascii.Error:

@@ -10,7 +10,7 @@ from dispatch.application.intake.turns import Outcome
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.intake_sheet import FAILURES_MAX
 from dispatch.domain.batch.state import BatchStatus
-from dispatch.entrypoints.bootstrap import desk_rules
+from dispatch.entrypoints.desk_settings import desk_rules
 from dispatch.entrypoints.settings import Settings
 
 pytestmark = pytest.mark.postgres
