@@ -70,7 +70,6 @@ not_delivered = [
 ]
 
 
-@pytest.mark.acceptance("S.09", part="a signed receipt completes the job that waits for it")
 @pytest.mark.parametrize("more", [[], [waiting]], ids=["before it is asked for", "while it is waited for"])
 def test_a_delivered_message_completes_the_job_at_once(more: list[Any]):
     Given(decider, *at_confirm, *more).when(say(DELIVERED)).then(said(DELIVERED), *confirmed())
@@ -87,6 +86,7 @@ def test_a_message_may_be_named_by_the_key_that_it_was_sent_under(named: dict[st
     Given(decider, *at_confirm).when(say(DELIVERED, **named)).then(said(DELIVERED), *confirmed())
 
 
+@pytest.mark.acceptance("X22", part="a message that its provider could not deliver goes before a person, with why")
 def test_a_failed_message_brings_the_job_before_a_person():
     Given(decider, *at_confirm, waiting).when(say(FAILED, code="30003")).then(
         said(FAILED, code="30003"), *not_delivered

@@ -136,7 +136,6 @@ def totals(door: Door, provider: str = "texter") -> dict[str, int]:
     return {}
 
 
-@pytest.mark.acceptance("S.09", part="a signed receipt completes the job that waits for it")
 @pytest.mark.acceptance("X14", part="receipts come by signed webhook, or not at all")
 @pytest.mark.parametrize("form", ["one", "array", "object"])
 async def test_a_signed_receipt_completes_its_job_at_once(receipts: Door, form: str):
@@ -194,7 +193,7 @@ async def test_a_receipt_that_is_not_final_is_counted_and_records_nothing(receip
     assert recorded(receipts, job_id) == []
 
 
-@pytest.mark.acceptance("X16", part="a receipt that comes before the send is recorded waits, and nothing is lost")
+@pytest.mark.acceptance("X21", part="a receipt that comes before the send is committed waits, and is lost by no crash")
 @pytest.mark.parametrize("named", ["message_id", "idempotency_key"])
 async def test_a_receipt_before_the_record_of_its_send_is_kept_and_applied(receipts: Door, named: str):
     job_id = open_at_dispatch(receipts)
@@ -231,7 +230,6 @@ async def test_a_stranger_among_known_receipts_waits_alone(receipts: Door):
     assert folded(receipts, job_id)[0].status is JobStatus.DELIVERED
 
 
-@pytest.mark.acceptance("X21", part="a provider speaks of its own messages only")
 @pytest.mark.parametrize("named", ["message_id", "idempotency_key"])
 async def test_a_provider_cannot_confirm_what_another_has_sent(receipts: Door, named: str):
     job_id = await sent(receipts, f"m-theirs-{named}")
@@ -248,11 +246,13 @@ async def test_while_secrets_are_exchanged_both_are_taken(receipts: Door, secret
     assert (await post(receipts, receipt("m-nobody"), secret=secret)).status_code == 202
 
 
+@pytest.mark.acceptance("3.05", part="receipts are signed by HMAC-SHA-256 under a secret of each provider; else 401")
 @pytest.mark.parametrize(("provider", "secret"), [("texter", STRANGER), ("texter", OTHER), ("other", NEW)])
 async def test_what_another_has_signed_is_refused(receipts: Door, provider: str, secret: str):
     assert_problem(await post(receipts, receipt("m-1"), provider=provider, secret=secret), 401, "signature_invalid")
 
 
+@pytest.mark.acceptance("X16", part="receipts: over the raw bytes, and within five minutes")
 async def test_what_is_unsigned_changed_on_the_way_or_old_is_refused_and_nothing_is_written(receipts: Door):
     job_id = await sent(receipts, "m-forged")
     before, body = receipts.app.ledger.head(), json.dumps(receipt("m-forged")).encode()
@@ -276,6 +276,7 @@ async def test_a_provider_that_sends_no_receipts_is_not_there(receipts: Door, pr
     assert_problem(answer, 404, "receipts_unknown")
 
 
+@pytest.mark.acceptance("3.03", part="receipts too")
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 async def test_only_post_is_possible(receipts: Door, method: str):
     assert_problem(await receipts.client.request(method, "/v1/receipts/texter"), 405, "method_not_allowed")

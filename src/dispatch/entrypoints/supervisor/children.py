@@ -177,11 +177,11 @@ def play_roles(roles: tuple[str, ...], settings: Settings, log_file: Path, ready
 
 def play_simulator(scenario: str, port: int, ready: Connection) -> None:
     """What the simulator's process runs. Raises OSError when the port was taken meanwhile."""
-    from dispatch.adapters.providers.simulator import Simulator, preset
+    from dispatch.adapters.providers.simulator import Simulator, scenario_of
     from dispatch.entrypoints.roles.process import die_with_parent
 
     die_with_parent()
-    simulator = Simulator(preset(scenario), port=port)
+    simulator = Simulator(scenario_of(scenario), port=port)
     ready.send(("simulator", simulator.base_url))
     simulator.run()
 
