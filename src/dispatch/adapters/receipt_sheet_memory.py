@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from dispatch.application.ports.clock import Clock, utc_now
-from dispatch.application.ports.receipts import Receipt, ReceiptSheet, ReceiptTotals, WaitingReceipt
+from dispatch.application.ports.receipts import Receipt, ReceiptKind, ReceiptSheet, ReceiptTotals, WaitingReceipt
 
 LOOK_SOONEST, LOOK_LATEST = timedelta(seconds=0.5), timedelta(minutes=10)
 
@@ -27,6 +27,7 @@ class MemoryReceiptSheet(ReceiptSheet):
         for receipt in waiting:
             kept, first_at, look_at, times = self._kept.get(receipt.place, (receipt, self._clock(), self._clock(), 0))
             self._kept[receipt.place] = (kept, first_at, look_at, times + 1)
+            self._counts[provider][ReceiptKind.REPEATED] += times > 0
 
     def due(self, limit: int) -> Sequence[Receipt]:
         now = self._clock()

@@ -4,7 +4,7 @@ A receipt may come before our own record of the send is committed: then it waits
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -42,6 +42,7 @@ class TakeReceipts:
     ledger: EventLedger
     sheet: ReceiptSheet
     clock: Clock
+    chance: Callable[[], float]
 
     def __call__(self, provider: str, receipts: Sequence[Receipt]) -> Taken:
         """Record what this provider said. What is answered is durable. Raises VersionConflict: send it again."""
@@ -102,6 +103,8 @@ class TakeReceipts:
         left, conflict = dict(wave), VersionConflict("", 0, 0)
         for _ in range(CONFLICTS_MAX):
             appends: list[Append] = []
+            # Drawn anew: of two who bring the same receipt at once, the second must not take the first's for its own.
+            asked = command_id("receipt", next(iter(left)), self.chance())
             for job_id, history in self.ledger.load_many(list(left)).items():
                 receipt, job = left[job_id], decider.fold(cast("Sequence[Event]", history.events))
                 try:
@@ -112,11 +115,7 @@ class TakeReceipts:
                 if not events:
                     counts[ReceiptKind.REPEATED] += 1
                     continue
-                cause = Cause(
-                    command_id=command_id("receipt", job_id, *receipt.place),
-                    correlation_id=job.batch_id,
-                    actor=f"receipt:{receipt.provider}",
-                )
+                cause = Cause(command_id=asked, correlation_id=job.batch_id, actor=f"receipt:{receipt.provider}")
                 appends.append(Append(job_id, history.version, events, cause))
             conflicts: list[VersionConflict] = []
             for append, answer in zip(appends, self.ledger.append(appends) if appends else [], strict=True):

@@ -3,6 +3,7 @@
 What waits is nowhere else until it is recorded at its job, so these tables are logged as the ledger is.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import psycopg
@@ -11,7 +12,7 @@ from psycopg_pool import ConnectionPool
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
-from dispatch.application.ports.receipts import Receipt, ReceiptSheet, ReceiptTotals, WaitingReceipt
+from dispatch.application.ports.receipts import Receipt, ReceiptKind, ReceiptSheet, ReceiptTotals, WaitingReceipt
 from dispatch.domain.job.receipt_status import ReceiptStatus
 
 TABLES = ("ops.receipts_waiting", "ops.receipt_counts")
@@ -47,6 +48,7 @@ KEEP = """
 INSERT INTO ops.receipts_waiting AS seen (provider, message_id, idempotency_key, status, said_at, code)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[], %s::text[])
 ON CONFLICT (provider, message_id, idempotency_key, status) DO UPDATE SET times = seen.times + 1
+RETURNING times > 1
 """
 DUE = """
 SELECT provider, message_id, idempotency_key, status, said_at, code FROM ops.receipts_waiting
@@ -97,13 +99,14 @@ class PostgresReceiptSheet(ReceiptSheet):
             return {}  # The projector has not made its view yet: whatever comes now waits for it.
 
     def note(self, provider: str, counts: Mapping[str, int], waiting: Sequence[Receipt]) -> None:
-        some = sorted((str(kind), count) for kind, count in counts.items() if count)  # In one order: no deadlock.
-        kept = sorted(waiting, key=lambda receipt: receipt.place)
+        kept, counted = sorted(waiting, key=lambda receipt: receipt.place), Counter(counts)
         with transaction(self._pool) as connection:
-            connection.execute(COUNT, (provider, [kind for kind, _ in some], [count for _, count in some]))
-            if kept:
+            if kept:  # In one order, as the counts: nobody waits for somebody who waits for them.
                 more = [receipt.said_at for receipt in kept], [receipt.code for receipt in kept]
-                connection.execute(KEEP, (*_places(kept), *more))
+                repeated = connection.execute(KEEP, (*_places(kept), *more)).fetchall()
+                counted[ReceiptKind.REPEATED] += sum(is_repeated for (is_repeated,) in repeated)
+            some = sorted((str(kind), count) for kind, count in counted.items() if count)
+            connection.execute(COUNT, (provider, [kind for kind, _ in some], [count for _, count in some]))
 
     def due(self, limit: int) -> Sequence[Receipt]:
         with transaction(self._pool) as connection:

@@ -32,13 +32,15 @@ class ReceiptKind(StrEnum):
     RECORDED = "recorded"  # At its job.
     REPEATED = "repeated"  # It was recorded before.
     PENDING = "pending"  # It says only that there is nothing to say yet.
-    WAITING = "waiting"  # No message of ours is known that it speaks of: kept until there is one.
     CONTRADICTING = "contradicting"  # Of the recorded ones: it says the other thing than one before it.
     LATE = "late"  # Of the recorded ones: it had to wait.
 
 
 class ReceiptTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """How many receipts a provider has sent, by what became of them; `waiting` is how many wait now."""
+    """How many receipts a provider has sent, by what became of them; `waiting` is how many wait now.
+
+    received = recorded + repeated + pending + waiting, unless a request was cut off between two of its steps.
+    """
 
     provider: str
     received: int = 0
@@ -71,7 +73,7 @@ class ReceiptSheet(Protocol):
         ...
 
     def note(self, provider: str, counts: Mapping[str, int], waiting: Sequence[Receipt]) -> None:
-        """Add to the counts (`received` and `ReceiptKind`), and keep what waits; what is kept already counts again."""
+        """Add to the counts (`received` and `ReceiptKind`), and keep what waits; what waits already is repeated."""
         ...
 
     def due(self, limit: int) -> Sequence[Receipt]:
