@@ -136,9 +136,7 @@ def agreed(app: App, batch_id: str, simulator: str, data: Path, *, cut_off: bool
 
 
 @pytest.mark.acceptance("S.09", part="reconcile is clean after receipts came thrice, shuffled, and 5 % of them never")
-@pytest.mark.acceptance(
-    "X15", part="receipts come in by a door that keeps what nobody can answer to yet, and counts it"
-)
+@pytest.mark.acceptance("X15", part="what nobody can answer to yet is kept and counted")
 def test_each_job_ends_once_as_its_receipts_say(tmp_path: Path, jobs_file: Path, simulator: str):
     settings = declared(tmp_path, simulator, "both", within_s=4)
     with up(tmp_path / "data", **settings) as running, running.app() as app:
@@ -174,7 +172,7 @@ def test_a_door_that_is_killed_loses_no_receipt(tmp_path: Path, jobs_file: Path,
         to = f"{running.note['api_url']}/v1/receipts/texter"
         change(simulator, receipts_to=to, receipts_secret=SECRET)
         batch_id = receive(app, jobs_file)
-        eventually(lambda: app.receipt_sheet.totals(), lambda totals: bool(totals) and totals[0].recorded > 20)
+        eventually(app.receipt_sheet.totals, lambda totals: bool(totals) and totals[0].recorded > 20)
         running.kill("api")
         await_rest(app, batch_id, simulator)
         scenario = changed(Scenario(), RECEIPTS)
