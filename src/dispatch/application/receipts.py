@@ -13,7 +13,7 @@ import msgspec
 
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
-from dispatch.application.ports.receipts import Receipt, ReceiptKind, ReceiptSheet
+from dispatch.application.ports.receipts import Receipt, ReceiptKind, ReceiptSheet, ReceiptTotals, WaitingReceipt
 from dispatch.domain.errors import DomainError
 from dispatch.domain.identity import command_id
 from dispatch.domain.job.commands import RecordReceipt
@@ -33,6 +33,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     repeated: int  # Recorded before, or twice in this request.
     pending: int  # Not final: nothing is recorded.
     waiting: int  # Kept until a message is known that they speak of.
+
+
+class ReceiptsShown(msgspec.Struct, frozen=True, kw_only=True):
+    """How many receipts came, by provider, and those of which nobody knows the message, the oldest first."""
+
+    totals: Sequence[ReceiptTotals]
+    waiting: Sequence[WaitingReceipt]
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,10 @@ class TakeReceipts:
             pending=counts[ReceiptKind.PENDING],
             waiting=len(waiting),
         )
+
+    def shown(self, limit: int) -> ReceiptsShown:
+        """For people: at most `limit` of those that wait."""
+        return ReceiptsShown(totals=self.sheet.totals(), waiting=self.sheet.waiting(limit))
 
     def look_again(self) -> int:
         """Record those that waited and whose message is known by now; answers how many that were."""

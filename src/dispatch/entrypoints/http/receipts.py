@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from time import time
 from typing import Any
 
-import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
-from dispatch.application.ports.receipts import ReceiptTotals, WaitingReceipt
-from dispatch.application.receipts import Taken
+from dispatch.application.receipts import ReceiptsShown, Taken
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import Limit
 from dispatch.entrypoints.http.problem import Refused, documented
@@ -23,13 +21,6 @@ from dispatch.entrypoints.senders import WebhookSender
 BYTES_MAX = 1 << 20
 
 TheApp = NamedDependency[SkipValidation[App]]
-
-
-class ReceiptsShown(msgspec.Struct, frozen=True, kw_only=True):
-    """How many receipts came, and those of which nobody knows the message."""
-
-    totals: Sequence[ReceiptTotals]
-    waiting: Sequence[WaitingReceipt]
 
 
 @post(
@@ -58,7 +49,7 @@ async def receive_receipts(request: Request[Any, Any, Any], provider: FromPath[s
 @get("/receipts", operation_id="listReceipts", sync_to_thread=True, responses=documented())
 def list_receipts(app: TheApp, limit: Limit = 50) -> ReceiptsShown:
     """How many receipts each provider has sent, by what became of them, and those that wait for their message."""
-    return ReceiptsShown(totals=app.receipt_sheet.totals(), waiting=app.receipt_sheet.waiting(limit))
+    return app.take_receipts.shown(limit)
 
 
 def _sender(declared: Sequence[Declared], name: str) -> WebhookSender:
