@@ -14,7 +14,7 @@ from benchmarks.machine import machine_facts, versions
 from benchmarks.report import report, verdicts
 from dispatch.entrypoints.interpreter import tune_interpreter
 
-GOALS = ("append", "intake", "limits", "pipeline", "seal", "slow_disk", "visibility")
+GOALS = ("append", "intake", "limits", "pipeline", "seal", "slow_disk", "visibility", "webhooks")
 RESULTS = Path(__file__).with_name("results")
 ROUNDS_MIN = 3
 

@@ -12,6 +12,7 @@ from dispatch.domain.contact import events as contact
 from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import Event
+from dispatch.domain.fleet import events as fleet
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
 from dispatch.domain.job.priority import JobPriority
@@ -21,6 +22,7 @@ from dispatch.domain.person import Person
 from dispatch.domain.replay import events as replay
 from dispatch.domain.rows import RowCode, RowError
 from dispatch.domain.source import events as source
+from dispatch.domain.zone import events as zone
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 FILE_HASH = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -295,6 +297,8 @@ endpoint_replay_requested = endpoint.EndpointReplayRequested(
 )
 
 PAUSE_ID = "1d0c5b7e-93a4-8f26-b8d1-40e7c95a6f32"
+FLEET_ID = "5b0c6a52-3f1e-8c4d-9a7b-2e6f80d1c3a5"
+ZONE_ID = "d1e6b0f4-9c27-8a3b-8f54-7b2a61c0e9d8"
 
 work_paused = control.WorkPaused(
     pause_id=PAUSE_ID,
@@ -306,8 +310,23 @@ work_paused = control.WorkPaused(
     until=NOON + timedelta(hours=2),
 )
 work_resumed = control.WorkResumed(pause_id=PAUSE_ID, at=NOON, scope=control.PauseScope.STAGE, name="verify", by="bob")
+role_scaled = fleet.RoleScaled(
+    fleet_id=FLEET_ID, at=NOON, role=fleet.Scalable.WORKER, processes=4, by="ann", reason="the quarter's files"
+)
+zone_changed = zone.ZoneChanged(
+    zone_id=ZONE_ID,
+    at=NOON,
+    zone=zone.Zone.RED,
+    before=zone.Zone.GREEN,
+    readings=(
+        zone.Reading(measure=zone.Measure.LAG_S, value=75.5, zone=zone.Zone.RED, yellow=10, red=60),
+        zone.Reading(measure=zone.Measure.BATCHES, value=3, zone=zone.Zone.GREEN, yellow=5, red=8),
+    ),
+)
 
 ONE_OF_EACH: tuple[Event, ...] = (
+    role_scaled,
+    zone_changed,
     work_paused,
     work_resumed,
     endpoint_registered,

@@ -8,7 +8,7 @@ from benchmarks.contest import Contest, Contestant, Goal, Timed
 from benchmarks.isolated import isolated
 from benchmarks.jobs import ROUTE
 from benchmarks.lab import Lab
-from benchmarks.pipeline import by_hand, ours, stock_app
+from benchmarks.pipeline import by_hand, ours, pure, stock_app
 from benchmarks.pipeline.providers import LATENCY_MS, providers
 from benchmarks.pipeline.work import IN_FLIGHT, write_deliverable
 from benchmarks.stock import create_table
@@ -61,6 +61,30 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
             Goal(20, (GROUP["dbos"],), "design P1"),
             Goal(10, (GROUP["procrastinate"],), "design P1"),
         ],
+    )
+
+    pure_jobs = 2_000 if quick else 20_000
+
+    def pure_system() -> Timed:
+        with lab.database() as url:
+            return pure.run_system(url, lab.folder, pure_jobs)
+
+    def pure_alone() -> Timed:
+        with lab.database() as url:
+            return isolated(pure.run_alone, url, str(lab.folder), pure_jobs)
+
+    yield Contest(
+        name="pure stages",
+        unit="transitions/s",
+        about=(
+            f"{pure_jobs:,} jobs through {len(pure.STAGES)} stages that call nobody; decided on their own events,"
+            " recorded and durable. The projector, the publisher and the sealer follow meanwhile."
+        ),
+        contestants=[
+            Contestant("dispatch, the whole system", "ours", pure_system, "two workers over JetStream, views beside"),
+            Contestant("the worker's code alone", "limit", pure_alone, "one process, chunks of 500, no NATS, no views"),
+        ],
+        goals=[Goal(0.5, ("the worker's code alone",), "main job", enough=30_000)],
     )
 
 

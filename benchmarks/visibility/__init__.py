@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.contest import Contest, Contestant, Goal, Timed
+from benchmarks.contest import Contest, Contestant, Goal, SeenGoal, Timed
 from benchmarks.lab import Lab
-from benchmarks.visibility import notify, published
+from benchmarks.visibility import notify, published, stages
 from dispatch.adapters.embedded.nats import EmbeddedNats
 
 TITLE = "Visibility: from the write to a handler in another process"
@@ -43,4 +43,22 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
             Contestant(NOTIFY, "limit", lambda: listen(reads_row=False), "the handler learns an id"),
         ],
         goals=[Goal(round(1 / 3, 2), (NOTIFY,), "design P8: p99 ≤ 3 x NOTIFY's")],
+    )
+
+    seconds, per_s = (3.0, 100) if quick else (22.0, 500)
+
+    def system() -> Timed:
+        with lab.database() as url:
+            return stages.run(url, lab.folder, per_s, seconds)
+
+    yield Contest(
+        name="commit to stage",
+        unit="a second, at p99",
+        about=(
+            f"{per_s:,} new jobs a second, each through {len(stages.STAGES)} stages that call nobody; from the time at"
+            " which the database has a job, before its fsync, to the worker's time at its first stage. The rate is one"
+            " over the 99th percentile."
+        ),
+        contestants=[Contestant("dispatch, the whole system", "ours", system, "relay, JetStream, two workers, views")],
+        goals=[SeenGoal("p50 ms", 5, "main job"), SeenGoal("p99 ms", 50, "main job")],
     )

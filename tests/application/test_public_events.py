@@ -9,14 +9,13 @@ import pytest
 import examples
 from dispatch.application.public_events import (
     TEXT_FIELDS,
-    aggregate_of_kind,
     public_data,
     public_fields,
     public_kinds,
     public_name,
     public_type,
 )
-from dispatch.domain.events import REGISTRY, aggregate_of
+from dispatch.domain.events import REGISTRY, aggregate_of, aggregate_of_kind
 from dispatch.domain.job.events import JobEvent
 from dispatch.domain.person import Person
 

@@ -15,12 +15,14 @@ from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
 from dispatch.domain.events import fields_of
+from dispatch.domain.fleet import events as fleet
 from dispatch.domain.job import events as job
 from dispatch.domain.job.state import ENDED as JOB_ENDED
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
+from dispatch.domain.zone import events as zone
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state_machines.md").read_text(encoding="utf-8")
 ARROW = re.compile(r"(\S+) --> (\w+): (.+)")
@@ -89,6 +91,8 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
         ("Operation", (operations.Event,)),
         ("Replay", get_args(replay.Event)),
         ("Pause", get_args(control.Event)),
+        ("Fleet", (fleet.Event,)),
+        ("Zone", (zone.Event,)),
         ("Endpoint", get_args(endpoint.Event)),
     ],
 )

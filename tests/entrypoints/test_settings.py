@@ -1,9 +1,13 @@
 """Settings: one after the other of default, running system, environment and flags; what is wrong is named."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from dispatch.domain.zone.events import Measure
+from dispatch.domain.zone.judging import DEFAULT, Limits
+from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.settings import SettingsError, load_settings, redacted
 from dispatch.entrypoints.supervisor.runtime import runtime_note
 
@@ -71,3 +75,24 @@ def test_a_flag_out_of_range_names_the_flag(data):
 
 def test_the_folder_is_found_in_the_environment(tmp_path):
     assert load_settings({"DISPATCH_DATA": str(tmp_path)}).settings.data == Path(tmp_path)
+
+
+def test_the_limits_of_the_zone_keep_their_defaults_where_nothing_is_said():
+    read = read_zones("lag_s=5,30.5  errors_percent=2,2")
+    assert (read[Measure.LAG_S], read[Measure.ERRORS_PERCENT]) == (Limits(5, 30.5), Limits(2, 2))
+    assert read[Measure.AGE_S] == DEFAULT[Measure.AGE_S]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("lag_s=5", "MEASURE=YELLOW,RED"),
+        ("rain=5,6", "one of lag_s, age_s"),
+        ("lag_s=60,10", "not behind red"),
+        ("lag_s=0,10", "above 0"),
+        ("lag_s=1,2 lag_s=3,4", "a second time"),
+    ],
+)
+def test_limits_of_the_zone_that_are_none_are_said(text: str, why: str):
+    with pytest.raises(SettingsError, match=rf"^DISPATCH_ZONE_LIMITS: .*{re.escape(why)}"):
+        load_settings({"DISPATCH_ZONE_LIMITS": text})

@@ -28,6 +28,8 @@ def recorded_history(ledger, seed=5):  # One in which everything happens that th
     ledger.append([Append(examples.REPLAY_ID, 0, [*replayed, examples.replay_completed], cause())])
     paused = [examples.work_paused, examples.work_resumed, examples.work_paused]
     ledger.append([Append(examples.PAUSE_ID, 0, paused, cause())])
+    ledger.append([Append(examples.FLEET_ID, 0, [examples.role_scaled], cause())])
+    ledger.append([Append(examples.ZONE_ID, 0, [examples.zone_changed], cause())])
     return world
 
 

@@ -13,12 +13,16 @@ from dispatch.application.ports.intake_sheet import FAILURES_MAX, IntakeSheet, S
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.reconciling import Runs, StandingError
 from dispatch.application.ports.webhooks import EndpointRow
+from dispatch.application.watchdog import ZoneChange
 from dispatch.application.webhooks.deliver import GONE, SPENT
 from dispatch.domain.batch.desk import LEVELS
+from dispatch.domain.zone.events import Zone
+from dispatch.domain.zone.judging import deciding
 
 BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE = "batch_stuck", "approval_overdue", "reconciliation_difference"
 DEAD_LETTERS, BACKLOG, ENDPOINT_DISABLED = "dead_letters", "backlog", "endpoint_disabled"
-CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE, DEAD_LETTERS, BACKLOG, ENDPOINT_DISABLED)
+ZONE_RED = "zone_red"
+CODES = (BATCH_STUCK, APPROVAL_OVERDUE, DIFFERENCE, DEAD_LETTERS, BACKLOG, ENDPOINT_DISABLED, ZONE_RED)
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,12 +47,13 @@ class Alarms:
     endpoints: Callable[[], Sequence[EndpointRow]] = list
     dead_letters_max: int = 5
     backlog_max: int = 100
+    last_zone: Callable[[], ZoneChange | None] = lambda: None
 
     def __call__(self) -> list[Alarm]:
         """The oldest first, stuck batches before approvals before differences, then what is about all batches."""
         differences = (_difference(error) for error in self.runs.standing())
         batches = [*(_stuck(batch) for batch in self.sheet.stuck()), *self._overdue(), *differences]
-        return [*batches, *self._dead_letters(), *self._backlog(), *self._given_up()]
+        return [*batches, *self._dead_letters(), *self._backlog(), *self._given_up(), *self._red()]
 
     def _overdue(self) -> Iterator[Alarm]:
         now = self.clock()
@@ -88,6 +93,18 @@ class Alarms:
                 what=f"{overdue.open:,} jobs should have moved on by now, more than {self.backlog_max:,}",
                 since=overdue.oldest_at,
                 fix="see which stage they are at with `dispatch pipeline`, and that relay and workers run",
+            )
+
+    def _red(self) -> Iterator[Alarm]:
+        change = self.last_zone()
+        if change is not None and change.zone is Zone.RED:
+            red = ", ".join(f"{one.measure.value} {one.value:g}" for one in deciding(change.readings, Zone.RED))
+            yield Alarm(
+                code=ZONE_RED,
+                batch_id="",
+                what=f"the system is in zone RED: {red}",
+                since=change.at,
+                fix="see the measures with `dispatch zone`, and docs/how_to/scale_and_watch.md for each of them",
             )
 
     def _given_up(self) -> Iterator[Alarm]:

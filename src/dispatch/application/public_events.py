@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from dispatch.domain.events import REGISTRY, Event, fields_of
+from dispatch.domain.events import REGISTRY, Event, aggregate_of_kind
 
 TEXT_FIELDS = frozenset(
     {
@@ -33,6 +33,7 @@ TEXT_FIELDS = frozenset(
         "output",
         "profile",
         "provider",
+        "readings",  # Of the zone: numbers, and the names of measures.
         "reference",
         "route",
         "rule",
@@ -97,12 +98,6 @@ def public_data(event: Event) -> dict[str, Any]:
     if isinstance(output := data.get("output"), Mapping):
         data["output"] = {key: value for key, value in output.items() if key in OUTPUT_KEYS}
     return data
-
-
-@cache
-def aggregate_of_kind(kind: type[Event]) -> str:
-    """`job`, `batch`, `operation` and the like: whose streams hold such events, told by the id that they carry."""
-    return fields_of(kind)[0].removesuffix("_id")
 
 
 def public_kinds() -> dict[str, type[Event]]:

@@ -1,5 +1,6 @@
 """Every event that the ledger can hold: a closed registry, by the names under which they are stored."""
 
+from functools import cache
 from typing import get_args
 
 import msgspec
@@ -8,10 +9,12 @@ from dispatch.domain.batch import events as batch
 from dispatch.domain.contact import events as contact
 from dispatch.domain.control import events as control
 from dispatch.domain.endpoint import events as endpoint
+from dispatch.domain.fleet import events as fleet
 from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
+from dispatch.domain.zone import events as zone
 
 Event = (
     batch.Event
@@ -22,6 +25,8 @@ Event = (
     | replay.Event
     | endpoint.Event
     | control.Event
+    | fleet.Event
+    | zone.Event
 )
 
 REGISTRY: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
@@ -34,20 +39,14 @@ def event_name(event: Event) -> str:
 
 
 def aggregate_of(event: Event) -> str:
-    """Whose stream it belongs to: `batch`, `contact`, `endpoint`, `job`, `operation`, `pause`, `replay` or `source`."""
-    if isinstance(event, job.JobEvent):
-        return "job"
-    if isinstance(event, source.SourceEvent):
-        return "source"
-    if isinstance(event, operations.OperationEvent):
-        return "operation"
-    if isinstance(event, replay.ReplayEvent):
-        return "replay"
-    if isinstance(event, endpoint.EndpointEvent):
-        return "endpoint"
-    if isinstance(event, control.PauseEvent):
-        return "pause"
-    return "contact" if isinstance(event, contact.ContactEvent) else "batch"
+    """Whose stream it belongs to, told by the id that it carries first: `job` by `job_id`, and so on."""
+    return aggregate_of_kind(type(event))
+
+
+@cache
+def aggregate_of_kind(kind: type[Event]) -> str:
+    """The same of a type of events."""
+    return fields_of(kind)[0].removesuffix("_id")
 
 
 def fields_of(kind: type[Event]) -> list[str]:

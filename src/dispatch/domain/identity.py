@@ -46,6 +46,16 @@ def pause_id(scope: str, name: str) -> str:
     return _uuid8(hashlib.sha256(f"pause:{scope}:{name}".encode()).hexdigest())
 
 
+def fleet_id(role: str) -> str:
+    """The id of the fleet of this role."""
+    return _uuid8(hashlib.sha256(f"fleet:{role}".encode()).hexdigest())
+
+
+def zone_id() -> str:
+    """The id of the one zone that an installation is in."""
+    return _uuid8(hashlib.sha256(b"zone").hexdigest())
+
+
 def command_id(*parts: object) -> str:
     """An id for a command that is the same whenever the same thing is asked again."""
     return _uuid8(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest())

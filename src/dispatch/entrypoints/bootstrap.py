@@ -1,8 +1,7 @@
 """The composition root: reads top to bottom, and is the only place that picks adapters."""
 
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,12 +16,14 @@ from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.engine import open_engine
 from dispatch.adapters.postgres.failures import PostgresFailures
 from dispatch.adapters.postgres.gates import PostgresGates
+from dispatch.adapters.postgres.gauges import PostgresGauges
 from dispatch.adapters.postgres.inspection import count_view
 from dispatch.adapters.postgres.intake_sheet import PostgresIntakeSheet
 from dispatch.adapters.postgres.limits import PostgresLimiter, open_limits_pool
 from dispatch.adapters.postgres.migrate import NotTheOwner, current_revision, migrate, newest_revision
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
 from dispatch.adapters.postgres.notification_queries import PostgresNotificationQueries
+from dispatch.adapters.postgres.processes import PostgresProcesses
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.provider_sheet import PostgresProviderSheet
 from dispatch.adapters.postgres.published import PublishedSheet
@@ -31,8 +32,10 @@ from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.adapters.postgres.receipt_sheet import PostgresReceiptSheet
 from dispatch.adapters.postgres.reconciliations import PostgresRuns
+from dispatch.adapters.postgres.scale_book import PostgresScaleBook
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
 from dispatch.adapters.postgres.statistics import PostgresStatistics
+from dispatch.adapters.postgres.zone_book import PostgresZoneBook
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.ledger import EncryptedLedger
@@ -55,6 +58,7 @@ from dispatch.application.close_batches import CloseBatches
 from dispatch.application.control import ControlDesk
 from dispatch.application.erase import EraseContact
 from dispatch.application.escalate_jobs import EscalateJobs
+from dispatch.application.fleet import FleetDesk
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.intake.admit import AdmitBatch
 from dispatch.application.intake.correct import CorrectBatch
@@ -68,7 +72,6 @@ from dispatch.application.intake.take_in import TakeIn
 from dispatch.application.intake.turns import TakeTurns
 from dispatch.application.intake.undo import UndoImport
 from dispatch.application.jobs import JobDesk
-from dispatch.application.known_jobs import KnownJobs
 from dispatch.application.notifications.desk import NotificationDesk
 from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
@@ -84,13 +87,12 @@ from dispatch.application.sources.look import LookAtSource
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
-from dispatch.application.tenants import TenantOf
+from dispatch.application.watchdog import Watchdog
 from dispatch.application.webhooks.desk import EndpointDesk
-from dispatch.application.work import RunStage
-from dispatch.entrypoints.desk_settings import desk_rules
+from dispatch.entrypoints.desk_rules import desk_rules
+from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
-from dispatch.entrypoints.providers import open_switchboard
-from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
+from dispatch.entrypoints.settings import Settings, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
 
@@ -132,6 +134,9 @@ class App:
     due: DueSheet
     control: ControlDesk
     gatekeeper: Gatekeeper
+    processes: PostgresProcesses
+    fleet: FleetDesk
+    watchdog: Watchdog
     providers: list[Declared]
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
@@ -174,6 +179,7 @@ class App:
         self.limiter.prepare()
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
+        self.processes.prepare()
         self.published.prepare()
         self.endpoints.queue.prepare()
         return revision
@@ -249,8 +255,11 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     intake_sheet, job_desk, runs = PostgresIntakeSheet(pool), JobDesk(ledger, utc_now), PostgresRuns(pool)
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
-    published, gates, receipt_sheet = PublishedSheet(pool), PostgresGates(pool), PostgresReceiptSheet(pool)
+    published, gates, processes = PublishedSheet(pool), PostgresGates(pool), PostgresProcesses(pool)
+    receipt_sheet = PostgresReceiptSheet(pool)
     due = DueSheet(pool, gates)
+    zones = read_zones(settings.zone_limits)
+    watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
 
     exports = CheckpointFolder(settings.data / "checkpoints")
@@ -300,6 +309,9 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         due=due,
         control=ControlDesk(ledger, gates, stages, lambda: [one.spec.name for one in declared], utc_now),
         gatekeeper=Gatekeeper(gates, due.park),
+        processes=processes,
+        fleet=FleetDesk(ledger, PostgresScaleBook(pool), processes, utc_now),
+        watchdog=watchdog,
         providers=declared,
         provider_sheet=sheet,
         receipt_sheet=receipt_sheet,
@@ -310,7 +322,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),
         reconciliations=runs,
-        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits),
+        alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits, watchdog.last),
         projector=Projector(url, ledger),
         seal_key=seal_key,
         sealer=Sealer(url, seal_key, exports),
@@ -319,26 +331,3 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         _engine=engine,
         _pool=pool,
     )
-
-
-@asynccontextmanager
-async def open_run_stage(app: App, stopping: Callable[[], bool] = lambda: False) -> AsyncIterator[RunStage]:
-    """The worker's use case with its provider clients, on the running event loop."""
-    rates = outbound_rates(app.settings)
-    tenant_of = TenantOf(app.ledger) if rates.tenant_per_s else None
-    gates = app.gatekeeper
-    async with open_switchboard(app.providers, app.provider_sheet, app.limiter, rates, gates.providers) as board:
-        known = KnownJobs(app.settings.work_ack_wait_s / 2)
-        chance = SystemRandom().random
-        yield RunStage(
-            app.ledger,
-            app.stages,
-            app.persons,
-            board,
-            utc_now,
-            chance,
-            known=known,
-            gates=gates,
-            stopping=stopping,
-            tenant_of=tenant_of,
-        )

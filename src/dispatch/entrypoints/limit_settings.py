@@ -4,7 +4,10 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from dispatch.application.limits import PLANS, InboundPlan
+from dispatch.domain.zone.events import Measure
+from dispatch.domain.zone.judging import DEFAULT, Limits
 
+_ZONE = re.compile(r"([a-z_]+)=(\d{1,9}(?:\.\d{1,3})?),(\d{1,9}(?:\.\d{1,3})?)", re.ASCII)
 _RATE = re.compile(r"([a-z0-9][a-z0-9_.-]*)=([1-9][0-9]{0,5})", re.ASCII)
 
 
@@ -37,3 +40,25 @@ def read_rates(text: str) -> dict[str, int]:
             raise ValueError(f'{part!r} {what}, write them as in "notifier=50 email_verifier=20"')
         rates[found[1]] = int(found[2])
     return rates
+
+
+def read_zones(text: str) -> dict[Measure, Limits]:
+    """Where yellow and red begin, by measure; those that are not named keep their defaults.
+
+    Raises ValueError: says which part is wrong.
+    """
+    limits, named = dict(DEFAULT), set[str]()
+    example = 'write them as in "lag_s=10,60 age_s=300,1800"'
+    for part in text.split():
+        found = _ZONE.fullmatch(part)
+        if found is None or found[1] not in Measure.__members__.values():
+            known = ", ".join(Measure)
+            raise ValueError(f"{part!r} is not MEASURE=YELLOW,RED with one of {known}; {example}")
+        if found[1] in named:
+            raise ValueError(f"{part!r} names its measure a second time")
+        yellow, red = float(found[2]), float(found[3])
+        if not 0 < yellow <= red:
+            raise ValueError(f"{part!r}: yellow begins above 0 and not behind red; {example}")
+        named.add(found[1])
+        limits[Measure(found[1])] = Limits(yellow, red)
+    return limits

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import msgspec
 
 from dispatch.application.limits import OutboundRates
-from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates
+from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates, read_zones
 from dispatch.entrypoints.receipt_settings import read_receipt_secrets, read_receipts_by
 from dispatch.entrypoints.senders import read_senders
 
@@ -52,6 +52,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "inbound_plan": read_plan,
     "trusted_proxies": read_proxies,
     "provider_rates": read_rates,
+    "zone_limits": read_zones,
 }
 """Texts with a form of their own: who reads them says what is wrong."""
 
@@ -131,6 +132,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """More open dead letters than this are an alarm (acceptance S.09)."""
     backlog_max: int = 100
     """More jobs than this that should have moved on long ago are an alarm (acceptance S.09)."""
+    zone_limits: str = ""
+    """Where YELLOW and RED begin, as in "lag_s=10,60 age_s=300,1800 errors_percent=10,30 batches=5,8"; empty: these."""
     inbound_plan: str = "free"
     """Requests of one caller to the API a minute: free (100), paid (1000) or enterprise (no limit)."""
     inbound_limit_loopback: bool = False

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.postgres
 VISIBLE = {
     "ops.positions",
     "ops.source_looks",
+    "ops.processes",
     *DERIVED,
     *(f"{view.home}.{table}" for view in VIEWS.values() for table in view.tables),
 }

@@ -6,11 +6,13 @@ from datetime import timedelta
 import psycopg
 import pytest
 
+from dispatch.application.alarms import CODES
 from dispatch.application.intake.turns import Outcome
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.intake_sheet import FAILURES_MAX
 from dispatch.domain.batch.state import BatchStatus
-from dispatch.entrypoints.desk_settings import desk_rules
+from dispatch.entrypoints.cli.examination import ALARMS
+from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.settings import Settings
 
 pytestmark = pytest.mark.postgres
@@ -24,6 +26,10 @@ def upload(system, run, path) -> str:
     batch_id = run("batch", "upload", path, "--json").json()["batch_id"]
     system.project()
     return batch_id
+
+
+def test_the_doctor_has_a_word_for_each_alarm():
+    assert set(ALARMS) == set(CODES)
 
 
 def test_where_all_is_well_the_doctor_says_so(system, run, jobs_file):

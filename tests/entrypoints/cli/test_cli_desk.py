@@ -9,7 +9,7 @@ from dispatch.application.ports.clock import utc_now
 from dispatch.domain.batch.desk import DeskRules, Priority
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.entrypoints.cli import context
-from dispatch.entrypoints.desk_settings import desk_rules
+from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.settings import Settings
 
 pytestmark = pytest.mark.postgres

@@ -16,7 +16,7 @@ from dispatch.application.stages.stage import Task
 from dispatch.domain.batch.state import BatchStatus
 from dispatch.domain.job.commands import Block, Done
 from dispatch.domain.job.decide import decider
-from dispatch.entrypoints.desk_settings import desk_rules
+from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.settings import Settings, SettingsError, provider_prices
 
 pytestmark = [pytest.mark.postgres, pytest.mark.acceptance("1.12", part="a dry run says what would happen")]

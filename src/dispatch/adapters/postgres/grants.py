@@ -79,7 +79,7 @@ def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
     sheets = ["ops.due_leases", "ops.due_offers", "ops.intake_turns", "ops.source_looks", "ops.reconciliations"]
-    sheets += ["ops.rate_limits", *WEBHOOK_TABLES, *RECEIPT_TABLES]
+    sheets += ["ops.rate_limits", "ops.processes", *WEBHOOK_TABLES, *RECEIPT_TABLES]
     return ["ops.positions", *sheets, *readable(views), *rebuilding]
 
 

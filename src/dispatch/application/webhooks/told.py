@@ -7,7 +7,7 @@ from dispatch.application import public_events
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.events import Event, aggregate_of
 
-PUBLIC = frozenset({"batch", "job"})
+PUBLIC = frozenset({"batch", "job", "zone"})
 """Whose events endpoints are told of. Those of contacts, sources and endpoints are the installation's own business."""
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 

@@ -58,6 +58,9 @@ FIXES = {
     "pause_target_unknown": "see the stages with `dispatch pipeline`, the providers with `dispatch provider list`",
     "pause_ends_in_the_past": "give --until a time to come, or --for a length like 2h",
     "pause_reason_too_long": "give a shorter --reason without personal data",
+    "nobody_scales": "start one with `dispatch up`; of containers: `docker compose up --scale worker=4 --no-recreate`",
+    "processes_out_of_range": "give a whole number from 0 to 64",
+    "scale_reason_too_long": "give a shorter --reason without personal data",
     "error_threshold_out_of_range": "give --threshold a whole number from 0 to 100",
 }
 

@@ -17,6 +17,7 @@ from dispatch.application.alarms import (
     DEAD_LETTERS,
     DIFFERENCE,
     ENDPOINT_DISABLED,
+    ZONE_RED,
 )
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
@@ -31,6 +32,17 @@ DISK_WARN_PERCENT, DISK_FAIL_PERCENT = 15, 5
 """Free space (acceptance S.12)."""
 LAG_WARN_EVENTS = 10_000
 PUBLISHER_LAG_WARN_S = 30
+ALARMS = {
+    BATCH_STUCK: ("batches", "none is stuck on its way in"),
+    APPROVAL_OVERDUE: ("approvals", "none is overdue"),
+    DIFFERENCE: ("reconciliation", "the last ones found nothing that breaks a promise"),
+    DEAD_LETTERS: ("dead letters", "few or none are open"),
+    BACKLOG: ("backlog", "jobs move on in time"),
+    ENDPOINT_DISABLED: ("endpoints", "none was given up"),
+    ZONE_RED: ("zone", "not red"),
+}
+"""What each alarm is about, and what is said where there is none."""
+FAILING = frozenset({BATCH_STUCK, DIFFERENCE, ZONE_RED})
 
 
 class Level(StrEnum):
@@ -221,21 +233,12 @@ def _alarms(cli: Cli) -> Iterator[Finding]:
     except (LedgerUnavailable, ViewsUnavailable) as error:
         yield Finding("batches", Level.FAIL, str(error), "run it again; the database went away in between")
         return
-    names = {BATCH_STUCK: "batches", APPROVAL_OVERDUE: "approvals", DIFFERENCE: "reconciliation"}
-    names |= {DEAD_LETTERS: "dead letters", BACKLOG: "backlog", ENDPOINT_DISABLED: "endpoints"}
     for alarm in alarms:
-        level = Level.FAIL if alarm.code in (BATCH_STUCK, DIFFERENCE) else Level.WARN
-        yield Finding(names[alarm.code], level, f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
-    if not any(alarm.code == BATCH_STUCK for alarm in alarms):
-        yield Finding("batches", Level.OK, "none is stuck on its way in")
-    if not any(alarm.code == APPROVAL_OVERDUE for alarm in alarms):
-        yield Finding("approvals", Level.OK, "none is overdue")
-    if not any(alarm.code == DIFFERENCE for alarm in alarms):
-        yield Finding("reconciliation", Level.OK, "the last ones found nothing that breaks a promise")
-    if not any(alarm.code == DEAD_LETTERS for alarm in alarms):
-        yield Finding("dead letters", Level.OK, "few or none are open")
-    if not any(alarm.code == BACKLOG for alarm in alarms):
-        yield Finding("backlog", Level.OK, "jobs move on in time")
+        level = Level.FAIL if alarm.code in FAILING else Level.WARN
+        yield Finding(ALARMS[alarm.code][0], level, f"{alarm.what}, since {age(alarm.since)}", alarm.fix)
+    for code, (name, well) in ALARMS.items():
+        if not any(alarm.code == code for alarm in alarms):
+            yield Finding(name, Level.OK, well)
 
 
 def _nats(settings: Settings) -> Finding:

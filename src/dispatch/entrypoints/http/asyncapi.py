@@ -8,13 +8,12 @@ from litestar import Response, get
 
 from dispatch.application.public_events import (
     OUTPUT_KEYS,
-    aggregate_of_kind,
     public_fields,
     public_kinds,
     public_name,
     public_type,
 )
-from dispatch.domain.events import Event
+from dispatch.domain.events import Event, aggregate_of_kind
 
 VERSION = "1"
 STREAM = "DISPATCH_EVENTS"

@@ -1,7 +1,7 @@
 """Metrics for Prometheus: requests as they are answered, and the views as they are when somebody asks."""
 
 from collections import Counter as Counts
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from dispatch.application.alarms import CODES
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
+from dispatch.domain.zone.judging import SEVERITY
 from dispatch.entrypoints.bootstrap import App
 
 PREFIX = "dispatch_engine_"
@@ -39,13 +40,23 @@ class ViewsCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(f"{PREFIX}views_up", "1 when the views could be read for this scrape.")
         try:
-            families = [*self._stages(), *self._jobs(), *self._lag(), *self._dead_letters(), *self._alarms()]
+            families = [
+                *self._stages(),
+                *self._jobs(),
+                *self._lag(),
+                *self._dead_letters(),
+                *self._zone(),
+                *self._alarms(),
+            ]
         except (LedgerUnavailable, ViewsUnavailable) as error:
             log.warning("metrics.views_unavailable", error=type(error).__name__)
             families = []
         up.add_metric([], 1 if families else 0)
         yield up
         yield from families
+
+    def _all(self) -> tuple[Callable[[], Iterator[Metric]], ...]:
+        return self._stages, self._jobs, self._lag, self._dead_letters, self._zone, self._alarms
 
     def _stages(self) -> Iterator[Metric]:
         sent = CounterMetricFamily(f"{PREFIX}notifications_sent", "Messages that the notifier accepted.")
@@ -102,6 +113,18 @@ class ViewsCollector(Collector):
         age_s = (datetime.now(UTC) - depth.oldest_at).total_seconds() if depth.oldest_at else 0.0
         oldest.add_metric([], max(0.0, age_s))
         yield from (letters, oldest)
+
+    def _zone(self) -> Iterator[Metric]:
+        now = self._app.watchdog.now()
+        zone = GaugeMetricFamily(f"{PREFIX}zone", "0 green, 1 yellow, 2 red, as recorded last.")
+        zone.add_metric([], SEVERITY[now.zone])
+        measures = GaugeMetricFamily(f"{PREFIX}zone_measure", "What decides on the zone.", labels=["measure"])
+        for reading in now.readings:
+            measures.add_metric([reading.measure.value], reading.value)
+        processes = GaugeMetricFamily(f"{PREFIX}processes", "Processes that are there, by role.", labels=["role"])
+        for count in self._app.fleet.count():
+            processes.add_metric([count.role], count.running)
+        yield from (zone, measures, processes)
 
     def _alarms(self) -> Iterator[Metric]:
         alarms = GaugeMetricFamily(f"{PREFIX}alarms", "What a person has to look at, by code.", labels=["code"])

@@ -111,6 +111,9 @@ KINDS: dict[str, Kind] = {
     "pause_target_unknown": Kind(422, "There is no such stage, provider or batch"),
     "pause_ends_in_the_past": Kind(422, "The pause would have ended already"),
     "pause_reason_too_long": Kind(422, "The reason is too long"),
+    "nobody_scales": Kind(409, "Nobody here starts and stops processes"),
+    "processes_out_of_range": Kind(422, "There are from 0 to 64 processes of a role"),
+    "scale_reason_too_long": Kind(422, "The reason is too long"),
     "source_unknown": Kind(404, "There is no such source"),
     "source_exists": Kind(409, "There is another source of this name"),
     "source_paused": Kind(409, "The source is paused"),
@@ -144,6 +147,7 @@ FIXES = {
     "replay_rate_invalid": "give `per_second` a number from 0.01 to 10000",
     "replay_unknown": "list them: GET /v1/replays",
     "reason_missing": "say why in `reason`, without personal data",
+    "nobody_scales": "`dispatch up` does; containers are scaled by whoever runs them",
 }
 """What to do about a rule that stands in the way, where the rule alone does not say it."""
 

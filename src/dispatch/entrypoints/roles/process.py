@@ -17,11 +17,13 @@ import uvloop
 
 from dispatch.adapters.nats.connection import connect
 from dispatch.adapters.nats.wakeups import Wakeups
+from dispatch.application.ports.processes import SEEN_EVERY_S
 from dispatch.entrypoints.bootstrap import open_app
 from dispatch.entrypoints.interpreter import tune_interpreter
 from dispatch.entrypoints.logs import configure_logs
+from dispatch.entrypoints.presence import Presence
 from dispatch.entrypoints.roles import find_role
-from dispatch.entrypoints.roles.context import RoleContext
+from dispatch.entrypoints.roles.context import RoleContext, either
 from dispatch.entrypoints.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -104,6 +106,8 @@ async def _play(
             for role in roles
         ]
         watching = asyncio.create_task(_until_lost(lost))
+        appearing = asyncio.create_task(_appear(Presence(app.processes, roles), stop))
+        opened.push_async_callback(_end_of, appearing)
         try:
             grace_s = max(0.0, settings.shutdown_grace_s - CLOSE_WITHIN_S)
             await _until_stopped(playing, watching, stop, begin_to_stop, grace_s)
@@ -120,6 +124,21 @@ async def _unless(stop: asyncio.Event, waited_for: Coroutine[Any, Any, T]) -> T 
         waiting.cancel()
         await asyncio.wait({waiting}, timeout=CANCEL_AGAIN_S)
     return None if waiting.cancelled() else waiting.result()
+
+
+async def _appear(presence: Presence, stop: asyncio.Event) -> None:
+    """Be in the list of processes until cancelled; from the stop on as one that is finishing."""
+    try:
+        while True:
+            await asyncio.to_thread(presence.say, draining=stop.is_set())
+            await either(stop, stop, SEEN_EVERY_S) if not stop.is_set() else await asyncio.sleep(SEEN_EVERY_S)
+    finally:
+        await asyncio.shield(asyncio.to_thread(presence.end))
+
+
+async def _end_of(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def _until_lost(lost: asyncio.Event) -> None:

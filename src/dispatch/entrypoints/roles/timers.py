@@ -1,4 +1,4 @@
-"""The timers role: closes batches, runs replays, records late receipts, escalates, removes old files, compares.
+"""The timers role: closes batches, runs replays, records late receipts, escalates, watches the zone, compares.
 
 Two of them are harmless.
 """
@@ -11,6 +11,7 @@ import structlog
 from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.queries import ViewsUnavailable
 from dispatch.application.reconcile.scope import Scope
+from dispatch.domain.zone.events import Zone
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.reconciling import new_run_id, open_reconcile
 from dispatch.entrypoints.roles.context import RoleContext, either
@@ -19,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 TICK_S = 0.5
 FILES_EVERY_S = 3600.0
+ZONE_FIRST_S, ZONE_EVERY_S = 10.0, 5.0
 RECONCILE_FIRST_S = 60.0
 """After a start everything is behind for a moment."""
 LIGHT = Scope(light=True)
@@ -27,7 +29,7 @@ LIGHT = Scope(light=True)
 async def run(context: RoleContext) -> None:
     """Ask once per tick until told to stop."""
     context.on_ready("ticking")
-    files_at = monotonic()
+    files_at, zone_at = monotonic(), monotonic() + ZONE_FIRST_S
     every_s = context.app.settings.reconcile_every_minutes * 60
     compare_at = monotonic() + min(RECONCILE_FIRST_S, every_s) if every_s else float("inf")
     while not context.stop.is_set():
@@ -46,6 +48,11 @@ async def run(context: RoleContext) -> None:
                 log.warning("approval.overdue", batch_id=overdue.batch_id, level=overdue.level, why=overdue.reason)
             for raised in await asyncio.to_thread(context.app.escalate_jobs):
                 log.warning("escalation.overdue", job_id=raised.job_id, level=raised.level, why=raised.reason)
+            if monotonic() >= zone_at:
+                zone_at = monotonic() + ZONE_EVERY_S
+                if change := await asyncio.to_thread(context.app.watchdog.look):
+                    say = log.info if change.zone is Zone.GREEN else log.warning
+                    say("zone.changed", zone=change.zone.value, before=change.before.value)
             if monotonic() >= files_at:
                 files_at = monotonic() + FILES_EVERY_S
                 removed = await asyncio.to_thread(context.app.remove_old_files)

@@ -7,8 +7,8 @@ import structlog
 
 from dispatch.adapters.nats.worker import Worker
 from dispatch.application.work import RunStage, is_accident
-from dispatch.entrypoints.bootstrap import open_run_stage
 from dispatch.entrypoints.roles.context import RoleContext
+from dispatch.entrypoints.run_stages import open_run_stage
 
 log = structlog.get_logger(__name__)
 

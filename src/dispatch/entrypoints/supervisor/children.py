@@ -48,10 +48,14 @@ class Child:
     deaths: int = 0  # Soon after a start, one after the other.
     started_at: float = 0.0
     start_after: float = 0.0
+    kill_at: float | None = None  # It was told to go, and is not started again.
 
 
 class Children:
-    """Keeps processes running until `stop`. Ask `pump` often: it hears who is ready and starts who has died."""
+    """Keeps processes running until `stop`. Ask `pump` often: it hears who is ready and starts who has died.
+
+    Ask from one thread at a time.
+    """
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
@@ -81,8 +85,11 @@ class Children:
             except (EOFError, OSError):
                 connection.close()
                 child.ready = None
-        for child in self._children.values():
-            self._revive(child)
+        for child in list(self._children.values()):
+            if child.kill_at is None:
+                self._revive(child)
+            else:
+                self._see_off(child, child.kill_at)
 
     def wait_ready(self, roles: set[tuple[str, str]], timeout_s: float) -> dict[str, str]:
         """Wait until these (child, role) pairs have said that they are ready; answers their words by role.
@@ -109,6 +116,21 @@ class Children:
         """How often a process had to be started again."""
         return sum(child.starts - 1 for child in self._children.values())
 
+    def retire(self, name: str, grace_s: float) -> None:
+        """Tell a process to finish and go, without waiting for it; `pump` kills it when the time of grace is over."""
+        child = self._children[name]
+        child.kill_at = time.monotonic() + grace_s
+        if child.process is not None:
+            child.process.terminate()
+
+    def staying(self) -> set[str]:
+        """The names of those that are kept running."""
+        return {name for name, child in self._children.items() if child.kill_at is None}
+
+    def names(self) -> set[str]:
+        """All names, also of those that are on their way out."""
+        return set(self._children)
+
     def stop(self, names: list[str], grace_s: float) -> None:
         """Tell these processes to stop, all at once, and kill whoever is still there when the time of grace is over."""
         leaving = [child for name in names if (child := self._children.pop(name, None))]
@@ -130,6 +152,20 @@ class Children:
         """Stop everything; what others depend on, last."""
         self.stop([name for name in self._children if name != "simulator"], grace_s)
         self.stop(list(self._children), grace_s)
+
+    def _see_off(self, child: Child, kill_at: float) -> None:
+        process = child.process
+        if process is not None and process.is_alive():
+            if time.monotonic() < kill_at:
+                return
+            log.warning("child.killed", child=child.name)
+            process.kill()
+        if process is not None:
+            process.join()
+        if child.ready is not None:
+            child.ready.close()
+        log.info("child.retired", child=child.name)
+        del self._children[child.name]
 
     def _start(self, child: Child) -> None:
         receiver, sender = self._context.Pipe(duplex=False)

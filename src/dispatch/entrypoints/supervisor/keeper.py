@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 import structlog
@@ -17,10 +18,15 @@ PAUSE_AFTER_FAILURE_S = 5.0
 
 
 class Keeper:
-    """Runs while the block runs. A server comes back at its old address, so that everybody reconnects by himself."""
+    """Runs while the block runs. A server comes back at its old address, so that everybody reconnects by himself.
 
-    def __init__(self, children: Children, servers: EmbeddedServers | None) -> None:
-        self._children = children
+    `fit` brings the number of children to what is wanted; it is asked at each look, and must not wait.
+    """
+
+    def __init__(
+        self, children: Children, servers: EmbeddedServers | None, fit: Callable[[], None] = lambda: None
+    ) -> None:
+        self._children, self._fit = children, fit
         self._servers = servers.each if servers else ()
         self._over = threading.Event()
         self._again_at = 0.0
@@ -38,6 +44,7 @@ class Keeper:
         while not self._over.wait(LOOK_EVERY_S):
             try:
                 self._children.pump()
+                self._fit()
                 if time.monotonic() >= self._again_at:
                     self._revive_servers()
             except Exception:  # Without a keeper nothing would ever be started again.

@@ -16,10 +16,12 @@ from dispatch.adapters.embedded.errors import EmbeddedServerError
 from dispatch.adapters.embedded.servers import EmbeddedServers
 from dispatch.entrypoints.settings import Settings, read_runtime
 from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
+from dispatch.entrypoints.supervisor.crew import Crew
 from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.keeper import Keeper
 from dispatch.entrypoints.supervisor.receipts import with_receipts
 from dispatch.entrypoints.supervisor.runtime import runtime_note
+from dispatch.entrypoints.supervisor.steward import Steward
 
 if TYPE_CHECKING:  # Imported while the servers start.
     from dispatch.entrypoints.bootstrap import App
@@ -27,6 +29,8 @@ if TYPE_CHECKING:  # Imported while the servers start.
 log = structlog.get_logger(__name__)
 
 READY_WITHIN_S = 60.0
+KILLED_AFTER_GRACE_S = 2.0
+"""A process ends itself when its time of grace is over; one that does not even do that is killed."""
 MARKER = "dispatch-data"
 """A file in every data folder that dispatch has made: only a folder that has it is ever emptied."""
 MADE_BEFORE_THE_MARKER = {"logs"}
@@ -136,12 +140,21 @@ class System:
             "projector": ("projector",),
             "webhooks": ("webhooks",),
         }
-        groups |= {f"intake-{number}": ("intake",) for number in range(1, settings.intake_workers + 1)}
-        groups |= {f"worker-{number}": ("worker",) for number in range(1, settings.workers + 1)}
+
+        def start(name: str, *roles: str) -> None:
+            self._children.add(name, play_roles, roles, settings, logs / f"{name}.log")
+
         self._open.callback(self._children.stop_all, settings.shutdown_grace_s)
         for name, roles in groups.items():
-            self._children.add(name, play_roles, roles, settings, logs / f"{name}.log")
+            start(name, *roles)
+        crews = [
+            Crew(role, wanted, self._children, start, settings.shutdown_grace_s + KILLED_AFTER_GRACE_S)
+            for role, wanted in (("intake", settings.intake_workers), ("worker", settings.workers))
+        ]
+        for crew in crews:
+            crew.fit()
         expected = {(name, role) for name, roles in groups.items() for role in roles}
+        expected |= {(f"{crew.role}-{number}", crew.role) for crew in crews for number in range(1, crew.wanted + 1)}
         if self.simulator_url:
             expected.add(("simulator", "simulator"))
         try:
@@ -149,7 +162,13 @@ class System:
         except TimeoutError as error:
             fix = "read what they say there"
             raise CannotStart("roles_not_ready", str(error), str(logs), fix) from error
-        self._open.enter_context(Keeper(self._children, self._servers))
+
+        def fit() -> None:
+            for crew in crews:
+                crew.fit()
+
+        self._open.enter_context(Keeper(self._children, self._servers, fit))
+        self._open.enter_context(Steward(self._app.fleet, crews, self._app.ledger.head()))
         note = {
             "database_url": settings.database_url,
             "nats_url": settings.nats_url,

@@ -16,6 +16,7 @@ from dispatch.adapters.postgres.views import (
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.failures import FailuresView
+from dispatch.adapters.postgres.views.fleets import FleetsView
 from dispatch.adapters.postgres.views.jobs import JobsView
 from dispatch.adapters.postgres.views.messages import MessagesView
 from dispatch.adapters.postgres.views.notifications import NotificationsView
@@ -24,6 +25,7 @@ from dispatch.adapters.postgres.views.replays import ReplaysView
 from dispatch.adapters.postgres.views.sources import SourcesView
 from dispatch.adapters.postgres.views.stage_progress import StageProgressView
 from dispatch.adapters.postgres.views.view import Cursor, View
+from dispatch.adapters.postgres.views.zones import ZonesView
 
 VIEWS: dict[str, type[View]] = {
     kind.name: kind
@@ -37,6 +39,8 @@ VIEWS: dict[str, type[View]] = {
         FailuresView,
         ReplaysView,
         PausesView,
+        FleetsView,
+        ZonesView,
         MessagesView,
     )
 }

@@ -1,4 +1,4 @@
-"""The settings of approvals, as rules of the desk."""
+"""When a batch waits for a person, as the settings say it."""
 
 from datetime import timedelta
 

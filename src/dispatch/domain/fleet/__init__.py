@@ -1,0 +1,1 @@
+"""How many processes of a role there are to be while the system runs."""
