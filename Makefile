@@ -3,7 +3,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/u
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test format check acceptance bench stress fuzz docker-up docker-down clean
+.PHONY: help run test format check build acceptance bench stress fuzz docker-up docker-down clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: .venv/.stamp ## all tests, on the embedded servers: make test ARGS="-k int
 
 check: .venv/.stamp ## lint, format, types, import contracts
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache && .venv/bin/deptry src
+
+build: | $(filter .tools/bin/uv,$(UV)) ## the lock fits the project; the wheel, in dist/
+	@$(UV) lock --check -q && $(UV) build -q --wheel --out-dir dist
 
 format: .venv/.stamp ## format and fix what can be fixed
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .

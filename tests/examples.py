@@ -22,6 +22,7 @@ from dispatch.domain.person import Person
 from dispatch.domain.replay import events as replay
 from dispatch.domain.rows import RowCode, RowError
 from dispatch.domain.source import events as source
+from dispatch.domain.webhook import events as webhook
 from dispatch.domain.zone import events as zone
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
@@ -216,6 +217,16 @@ source_added = source.SourceAdded(
     every_s=900,
     by="ann",
 )
+webhook_received = webhook.WebhookReceived(
+    webhook_id="3e0b7c41-5a9d-8f26-b3e1-9c4d2a7f6018",
+    at=NOON,
+    kind="bank",
+    source="webhook:bank",
+    sent_at=NOON,
+    file_hash=FILE_HASH,
+    file_bytes=512,
+    batch_id=BATCH_ID,
+)
 source_paused = source.SourcePaused(source_id=SOURCE_ID, at=NOON, reason="they clean up", by="ann")
 source_resumed = source.SourceResumed(source_id=SOURCE_ID, at=NOON, by="bob")
 source_removed = source.SourceRemoved(source_id=SOURCE_ID, at=NOON, reason="contract ended", by="ann")
@@ -337,6 +348,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     endpoint_removed,
     endpoint_replay_requested,
     reconciled,
+    webhook_received,
     source_added,
     source_paused,
     source_resumed,

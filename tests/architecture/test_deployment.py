@@ -119,6 +119,7 @@ def test_our_image_carries_our_version():
 
 
 @pytest.mark.acceptance("4.04", part="API 8080, Postgres 18 inside")
+@pytest.mark.acceptance("4.16", part="private networks: nothing but the API is published, on this machine only")
 def test_only_the_api_is_published_and_only_on_this_machine():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"api": ["127.0.0.1:${API_PORT:-8080}:8080"]}
@@ -210,3 +211,20 @@ def test_make_starts_and_stops_the_containers():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(r"^docker-up:.*\n\t.*docker compose up .*--wait", makefile, re.MULTILINE)
     assert re.search(r"^docker-down:.*\n\t.*docker compose (--profile \S+ )?down", makefile, re.MULTILINE)
+
+
+@pytest.mark.acceptance(
+    "4.13", part="dependencies as locked, lint, format check, types, tests, build; no coverage, no audit"
+)
+def test_what_must_pass_before_a_change_lands():
+    steps = re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert steps == ["check", "test", "build"]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipes = {step: re.search(rf"^{step}:.*\n\t(.*)$", makefile, re.MULTILINE) for step in steps}
+    assert all(recipes.values())
+    told = {step: found[1] for step, found in recipes.items() if found}
+    for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports", "deptry"):
+        assert tool in told["check"]
+    assert "pytest" in told["test"]
+    assert "lock --check" in told["build"]
+    assert "uv sync -q --frozen" in makefile.replace("$(UV)", "uv"), "what is installed is what is locked"

@@ -22,6 +22,7 @@ from dispatch.domain.job.state import JobStatus
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
+from dispatch.domain.webhook import events as webhook
 from dispatch.domain.zone import events as zone
 
 PAGE = (Path(__file__).parents[2] / "docs" / "state_machines.md").read_text(encoding="utf-8")
@@ -88,6 +89,7 @@ def test_every_state_can_be_reached_but_those_that_only_views_show(statuses: typ
         ("Batch", get_args(batch.Event)),
         ("Job", get_args(job.Event)),
         ("Source", get_args(source.Event)),
+        ("Webhook", (webhook.Event,)),
         ("Operation", (operations.Event,)),
         ("Replay", get_args(replay.Event)),
         ("Pause", get_args(control.Event)),

@@ -115,6 +115,7 @@ def test_a_killed_system_goes_on_where_it_was(tmp_path: Path, jobs_file: Path, s
         check(finished(app, batch_id), simulator)
 
 
+@pytest.mark.acceptance("2.01", part="the database is the single source of truth: the broker may lose everything")
 def test_jetstream_may_be_wiped_between_two_starts(tmp_path: Path, jobs_file: Path, simulator: str):
     data = tmp_path / "data"
     with up(data, **providers(simulator)) as first, first.app() as app:

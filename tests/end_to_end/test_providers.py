@@ -9,6 +9,8 @@ from dispatch.application.account import account
 from dispatch.application.intake.profiles import SERVICE_JOB
 from dispatch.domain.batch.state import ENDED, BatchStatus
 from dispatch.domain.job.events import FailedOver, StageCompleted, StageStarted
+from dispatch.entrypoints.reconciling import open_receipts
+from dispatch.entrypoints.settings import Settings
 from end_to_end.running import eventually, make_jobs_file, simulated, stats, up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(180)]
@@ -94,3 +96,11 @@ def test_a_killed_worker_asks_before_it_sends_again(tmp_path: Path, jobs_file: P
         assert seen["duplicates"] == 0, "what had been sent was found by its key, not sent again"
         started = [r.event for r in app.ledger.read(0, 1_000_000) if isinstance(r.event, StageStarted)]
         assert {event.provider for event in started} == {"main"}
+
+
+def test_a_reconciliation_asks_each_declared_notifier_over_http(tmp_path: Path, simulator: str):
+    ask = open_receipts(Settings(data=tmp_path, providers_file=declared(tmp_path, simulator)), per_s=1_000)
+    assert ask("spare", ["m-1"]) == {"m-1": "no_such_message"}
+    assert ask("main", ["m-1"]) == {}, "nobody listens there"
+    assert ask("", ["m-1"]) == {}, "the first one is asked for what no name stands at"
+    assert ask("older", ["m-1"]) is None

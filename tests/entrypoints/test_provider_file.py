@@ -103,6 +103,26 @@ def test_what_cannot_be_used_is_said_with_its_place(tmp_path: Path, text: str, s
     assert said in str(raised.value)
 
 
+@pytest.mark.acceptance("S.06", part="120 s, one call at once, 10 calls in 10 s: the providers' file says them")
+def test_the_limits_of_the_old_system_can_be_said(tmp_path: Path):
+    text = """
+    [[provider]]
+    name = "finder"
+    capability = "contact_finder"
+    timeout_s = 120
+    in_flight_max = 1
+
+    [[provider]]
+    name = "verifier"
+    capability = "email_verifier"
+    calls = 10
+    per_s = 10
+    """
+    finder, verifier = declared_providers(settings(written(tmp_path, text)))[:2]
+    assert (finder.timeout_s, finder.spec.in_flight_max) == (120.0, 1)
+    assert verifier.spec.rate == Rate(per=10, seconds=10.0, burst=10)
+
+
 def test_a_file_that_is_not_there_is_said(tmp_path: Path):
     with pytest.raises(SettingsError, match="cannot be read"):
         declared_providers(settings(tmp_path / "none.toml"))

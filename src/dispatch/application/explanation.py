@@ -39,6 +39,7 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
     rule: str = ""
     code: str = ""
     inputs: Mapping[str, Input] = {}
+    until: datetime | None = None  # When what stands in the way is over, as far as that is known.
     same_today: bool | None = None  # Do the rules of this version decide the same? None: it is no rule of inputs alone.
     actions: tuple[str, ...] = ()  # resume, settle, cancel
     rests_on: tuple[Evidence, ...] = ()  # Beside the event that decided.

@@ -31,6 +31,7 @@ def paused(explained: Explanation, closed: Mapping[str, Gate]) -> Explanation:
                 rule="what is paused is not taken up",
                 code=CODE,
                 inputs={"by": gate.by, "since": gate.since.isoformat(), "until": until},
+                until=gate.until,
                 same_today=None,
             )
     return explained

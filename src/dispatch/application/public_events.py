@@ -22,6 +22,7 @@ TEXT_FIELDS = frozenset(
         "contact_id",
         "job_id",
         "source_id",
+        "webhook_id",
         "jobs",  # Of an erasure: whoever keeps copies has to erase them too.
         "code",
         "error_code",
@@ -44,6 +45,8 @@ TEXT_FIELDS = frozenset(
         "JobEscalated.reason",
         "ReceiptRecorded.message_id",
         "StageDeferred.reason",
+        "WebhookReceived.kind",
+        "WebhookReceived.source",
     }
 )
 """Fields with text that travel, in every event or in one: ids, codes, and sentences that no person has written."""

@@ -115,6 +115,7 @@ DEFERRED = {
         "no provider is declared for {0}", "declare one in the file that DISPATCH_PROVIDERS_FILE names"
     ),
     "paused": Words("{0} is paused", "resume it when it may go on"),
+    "provider_paused": Words("the provider {0} was paused", "nothing; or `dispatch resume provider {0}`"),
 }
 """By what stands before the colon in the reason that `StageDeferred` holds; behind it stands whom it concerns."""
 
@@ -123,7 +124,7 @@ def deferred(reason: str) -> Words:
     """Of a reason of `StageDeferred`."""
     code, _, whom = reason.partition(":")
     said = DEFERRED.get(code, Words(f"it was put off: {reason}", "nothing: it is tried again by itself"))
-    return Words(said.why.format(whom or "the provider"), said.next)
+    return Words(said.why.format(whom or "the provider"), said.next.format(whom))
 
 
 def failed(code: str) -> Words:

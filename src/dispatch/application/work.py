@@ -9,6 +9,7 @@ from time import monotonic
 from dispatch.application.calling.call import Passed, call, wait_until
 from dispatch.application.calling.line import Line
 from dispatch.application.calling.switchboard import Assigned, Later, NotNow, Switchboard, Wanted
+from dispatch.application.calling.wanting import wanted
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.given_back import GivenBack
 from dispatch.application.jobs_in_hand import InHand, JobsInHand, is_due, parted
@@ -178,13 +179,8 @@ class RunStage:
         return passed, crashes + await asyncio.to_thread(self._record, stage, answered, outcomes)
 
     def _wanted(self, stage: ProviderStage, one: InHand) -> Wanted:
-        job = one.job
-        bound_to = job.provider if one.in_doubt else ""
-        if stage.same_provider_as:
-            bound_to = str(job.outputs.get(stage.same_provider_as, {}).get("provider", ""))
-        channel = stage.channel(job) if stage.channel else ""
-        tenant = self.tenant_of(job.batch_id) if self.tenant_of and stage.acts else ""
-        return Wanted(one.job_id, channel, job.passed_over, tenant, bound_to)
+        tenant = self.tenant_of(one.job.batch_id) if self.tenant_of else ""
+        return wanted(stage, one.job_id, one.job, in_doubt=one.in_doubt, tenant=tenant)
 
     def _pass_over(self, stage: ProviderStage, one: InHand, error_code: str) -> None:
         one.passed_over = error_code

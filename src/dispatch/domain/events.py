@@ -14,6 +14,7 @@ from dispatch.domain.job import events as job
 from dispatch.domain.operations import events as operations
 from dispatch.domain.replay import events as replay
 from dispatch.domain.source import events as source
+from dispatch.domain.webhook import events as webhook
 from dispatch.domain.zone import events as zone
 
 Event = (
@@ -25,6 +26,7 @@ Event = (
     | replay.Event
     | endpoint.Event
     | control.Event
+    | webhook.Event
     | fleet.Event
     | zone.Event
 )

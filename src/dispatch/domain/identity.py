@@ -41,6 +41,12 @@ def endpoint_id(name: str) -> str:
     return _uuid8(hashlib.sha256(f"endpoint:{name}".encode()).hexdigest())
 
 
+def webhook_id(kind: str, message_id: str, file_hash: str) -> str:
+    """The id of a message of this type: by the sender's id of it, or by its bytes (SHA-256, hex) where it has none."""
+    named = f"id:{message_id}" if message_id else f"bytes:{file_hash}"
+    return _uuid8(hashlib.sha256(f"webhook:{kind}:{named}".encode()).hexdigest())
+
+
 def pause_id(scope: str, name: str) -> str:
     """The id of the pause of this target."""
     return _uuid8(hashlib.sha256(f"pause:{scope}:{name}".encode()).hexdigest())

@@ -58,6 +58,7 @@ from dispatch.application.close_batches import CloseBatches
 from dispatch.application.control import ControlDesk
 from dispatch.application.erase import EraseContact
 from dispatch.application.escalate_jobs import EscalateJobs
+from dispatch.application.explain_job import ExplainJob
 from dispatch.application.fleet import FleetDesk
 from dispatch.application.gatekeeper import Gatekeeper
 from dispatch.application.intake.admit import AdmitBatch
@@ -92,7 +93,7 @@ from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
-from dispatch.entrypoints.settings import Settings, provider_prices
+from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
 
@@ -143,6 +144,7 @@ class App:
     show_providers: ShowProviders
     receipt_sheet: PostgresReceiptSheet
     take_receipts: TakeReceipts
+    explain_job: ExplainJob
     intake_sheet: PostgresIntakeSheet
     published: PublishedSheet
     take_turn: TakeTurns
@@ -258,6 +260,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     published, gates, processes = PublishedSheet(pool), PostgresGates(pool), PostgresProcesses(pool)
     receipt_sheet = PostgresReceiptSheet(pool)
     due = DueSheet(pool, gates)
+    gatekeeper, limiter = Gatekeeper(gates, due.park), PostgresLimiter(open_limits_pool(url))
+    specs = [one.spec for one in declared]
     zones = read_zones(settings.zone_limits)
     watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
     endpoints = wire_endpoints(ledger, pool, keyring, settings.endpoint_private_hosts)
@@ -308,7 +312,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         fold_addresses=AddressRuns(pool).fold,
         due=due,
         control=ControlDesk(ledger, gates, stages, lambda: [one.spec.name for one in declared], utc_now),
-        gatekeeper=Gatekeeper(gates, due.park),
+        gatekeeper=gatekeeper,
         processes=processes,
         fleet=FleetDesk(ledger, PostgresScaleBook(pool), processes, utc_now),
         watchdog=watchdog,
@@ -316,8 +320,19 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         provider_sheet=sheet,
         receipt_sheet=receipt_sheet,
         take_receipts=TakeReceipts(ledger, receipt_sheet, utc_now, SystemRandom().random),
-        show_providers=ShowProviders([one.spec for one in declared], sheet),
-        limiter=PostgresLimiter(open_limits_pool(url)),
+        show_providers=ShowProviders(specs, sheet),
+        limiter=limiter,
+        explain_job=ExplainJob(
+            ledger,
+            gatekeeper.look,
+            stages,
+            specs,
+            sheet,
+            limiter,
+            outbound_rates(settings),
+            queries.jobs_ahead,
+            utc_now,
+        ),
         intake_sheet=intake_sheet,
         published=published,
         take_turn=TakeTurns(ledger, intake_sheet, take_in, settings.intake_workers),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from uuid import uuid4
 
 from dispatch.adapters.nats.inspection import NatsSilent, inspect_work
@@ -18,7 +19,7 @@ from dispatch.application.reconcile.look import Look
 from dispatch.application.reconcile.reconcile import Reconcile
 from dispatch.application.reconcile.repair import Tools
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.provider_file import declared_providers
+from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.settings import Settings
 
 
@@ -55,15 +56,15 @@ def open_reconcile(app: App) -> Reconcile:
 
 
 def open_receipts(settings: Settings, per_s: float) -> ReceiptSource:
-    """Asks the first notifier, at most so often a second. Of several providers only that one is asked."""
-    declared = next(one for one in declared_providers(settings) if one.spec.capability is Capability.NOTIFIER)
+    """Asks every notifier for its own messages, each at most so often a second."""
+    notifiers = [one for one in declared_providers(settings) if one.spec.capability is Capability.NOTIFIER]
+    return PacedReceipts({one.spec.name: partial(_open_notifier, one) for one in notifiers}, per_s)
 
-    @asynccontextmanager
-    async def open_notifier() -> AsyncIterator[Notifier]:
-        async with build_client(1, declared.timeout_s) as client:
-            yield HttpNotifier(client, declared.url, declared.api_key)
 
-    return PacedReceipts(open_notifier, per_s)
+@asynccontextmanager
+async def _open_notifier(declared: Declared) -> AsyncIterator[Notifier]:
+    async with build_client(1, declared.timeout_s) as client:
+        yield HttpNotifier(client, declared.url, declared.api_key)
 
 
 def new_run_id() -> str:

@@ -7,12 +7,13 @@ import re
 import msgspec
 
 SECRET = "whsec_"  # noqa: S105 - what every secret begins with
+PLAIN = "text:"
 SECRET_BYTES = range(24, 65)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 
 class WebhookSender(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who sends rows: which profile they are judged by, and the secrets that they may sign with."""
+    """Somebody who sends rows, or the type of message: its profile, and the secrets that may sign."""
 
     name: str
     profile: str
@@ -21,6 +22,8 @@ class WebhookSender(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_senders(text: str) -> dict[str, WebhookSender]:
     """The senders by name; the text has `NAME PROFILE SECRET[,SECRET...]`, one a line or behind `;`.
+
+    A secret is `whsec_` and its bytes in base64, or `text:` and the characters whose bytes it is.
 
     Raises:
         ValueError: says which entry cannot be used, never what its secret is.
@@ -39,7 +42,12 @@ def read_senders(text: str) -> dict[str, WebhookSender]:
 
 
 def read_secret(secret: str, number: int) -> bytes:
-    """The key in `whsec_...`, for entry `number`. Raises ValueError, which does not repeat it."""
+    """The key in `whsec_...` or `text:...`, for entry `number`. Raises ValueError, which does not repeat it."""
+    if secret.startswith(PLAIN):
+        key = secret.removeprefix(PLAIN).encode()
+        if len(key) not in SECRET_BYTES:
+            raise ValueError(f"entry {number}: a secret as text has {SECRET_BYTES[0]} to {SECRET_BYTES[-1]} bytes")
+        return key
     try:
         key = base64.b64decode(secret.removeprefix(SECRET), validate=True)
     except binascii.Error:

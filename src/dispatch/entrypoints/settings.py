@@ -127,7 +127,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     profiles_folder: str = ""
     """A folder with profiles of your own, `NAME.VERSION.toml`, beside those that come with dispatch."""
     webhook_senders: str = ""
-    """Who may send rows by signed webhook: `NAME PROFILE whsec_...[,whsec_...]`, one a line or behind `;`."""
+    """Who may send rows by signed webhook: `NAME PROFILE SECRET[,SECRET...]`, one a line or behind `;`."""
     dead_letters_max: int = 5
     """More open dead letters than this are an alarm (acceptance S.09)."""
     backlog_max: int = 100

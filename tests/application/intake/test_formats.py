@@ -163,7 +163,7 @@ def test_no_value_of_a_broken_line_is_told(file):
     ("content", "code"),
     [
         (b"[", "json_malformed"),
-        (b'{\n"a": 1}', "json_malformed"),
+        (b'{\n"a": 1', "json_malformed"),
         (b"[]", "no_rows"),
         (b'{"rows": []}', "no_rows"),
         (b'{"a"\x00: 1}', "nul_byte"),

@@ -37,6 +37,7 @@ def test_the_role_reads_the_view_and_nothing_else(auditor: psycopg.Connection[An
 
 
 @pytest.mark.acceptance("0.07", part="the audit log, by a role that can only read it")
+@pytest.mark.acceptance("2.36", part="the table of events is the audit trail: who did what, when, and by which command")
 def test_what_a_person_did(auditor: psycopg.Connection[Any]):
     rows = auditor.execute(BY_ANN).fetchall()
     assert [name for _, _, name, _, _ in rows] == [

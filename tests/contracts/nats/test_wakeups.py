@@ -11,6 +11,7 @@ from dispatch.adapters.nats.wakeups import Wakeups
 pytestmark = pytest.mark.nats
 
 
+@pytest.mark.acceptance("2.01", part="event-driven: who appends wakes those who follow")
 async def test_an_announcement_from_a_thread_is_heard_by_another_client(clients):
     here, there = Wakeups(await clients()), Wakeups(await clients())
     heard = await there.listen()

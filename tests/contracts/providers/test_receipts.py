@@ -37,13 +37,13 @@ def test_each_answer_stands_under_its_message():
     notifier = Scripted(
         {"a": ReceiptStatus.DELIVERED, "b": ProviderRefused("no_such_message"), "c": ReceiptStatus.FAILED}
     )
-    asked = PacedReceipts(notifier.opened, per_s=1_000)(["a", "b", "c"])
+    asked = PacedReceipts({"main": notifier.opened}, per_s=1_000)("main", ["a", "b", "c"])
     assert asked == {"a": ReceiptStatus.DELIVERED, "b": "no_such_message", "c": ReceiptStatus.FAILED}
 
 
 def test_it_keeps_to_its_rate():
     notifier = Scripted(dict.fromkeys("abcde", ReceiptStatus.PENDING))
-    PacedReceipts(notifier.opened, per_s=50)("abcde")
+    PacedReceipts({"main": notifier.opened}, per_s=50)("main", "abcde")
     assert notifier.asked[-1] - notifier.asked[0] >= 4 / 50 * 0.95
 
 
@@ -52,5 +52,14 @@ def test_a_provider_in_trouble_is_asked_no_more():
     notifier = Scripted(
         {"a": ReceiptStatus.DELIVERED, "b": ProviderUnavailable("timeout"), "c": ReceiptStatus.DELIVERED}
     )
-    assert PacedReceipts(notifier.opened, per_s=1_000)(["a", "b", "c"]) == {"a": ReceiptStatus.DELIVERED}
+    asked = PacedReceipts({"main": notifier.opened}, per_s=1_000)("main", ["a", "b", "c"])
+    assert asked == {"a": ReceiptStatus.DELIVERED}
     assert len(notifier.asked) == 2
+
+
+def test_each_provider_is_asked_for_its_own():
+    main, spare = Scripted({"a": ReceiptStatus.DELIVERED}), Scripted({"b": ReceiptStatus.FAILED})
+    ask = PacedReceipts({"main": main.opened, "spare": spare.opened}, per_s=1_000)
+    assert ask("main", ["a"]) == ask("", ["a"]) == {"a": ReceiptStatus.DELIVERED}, "without a name it is the first one"
+    assert ask("spare", ["b"]) == {"b": ReceiptStatus.FAILED}
+    assert ask("gone", ["c"]) is None

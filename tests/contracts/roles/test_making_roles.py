@@ -120,7 +120,7 @@ def test_an_owner_who_may_not_create_roles_works_alone_until_somebody_does(
             rights = inspect_server(url).rights
             assert (rights.is_owner, rights.roles_missing) == (True, ["dispatch_app", "dispatch_reader"])
         with psycopg.connect(new_cluster.url, autocommit=True) as superuser:  # As the runbook tells.
-            superuser.execute(RUNBOOK.split("```sql")[1].partition("```")[0])
+            superuser.execute(RUNBOOK.split("## Database roles")[1].split("```sql")[1].partition("```")[0])
         with opened(tmp_path, application_url(url), url) as app:
             works(app)
             rights = inspect_server(app.settings.database_url).rights

@@ -1,6 +1,6 @@
 """A system that was brought to a known state, doctored, and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -57,15 +57,19 @@ class Bench:
         self.system.admit(batch_id)
         return str(batch_id)
 
-    def send(self, batch_id: str) -> None:
-        """Let every job reach the end of its route, as workers would: with a start before what acts."""
+    def send(self, batch_id: str, sent_by: Mapping[str, str] | None = None) -> None:
+        """Let every job reach the end of its route, as workers would: with a start before what acts.
+
+        `sent_by` names the provider of a job.
+        """
         for stage in self.system.app.stages:
             if stage != "dispatch":
                 self.system.settle(batch_id, stage)
                 continue
             self.start(batch_id, self.job_ids(batch_id))
             for job_id in self.job_ids(batch_id):
-                self.system.settle(batch_id, stage, Done({"message_id": f"m-{job_id}"}), only=[job_id])
+                output = {"message_id": f"m-{job_id}"} | ({"provider": sent_by[job_id]} if sent_by else {})
+                self.system.settle(batch_id, stage, Done(output), only=[job_id])
 
     def start(self, batch_id: str, jobs: Sequence[str]) -> None:
         """Record that the provider is about to be called."""

@@ -8,6 +8,7 @@ from receiver import receiver
 pytestmark = pytest.mark.postgres
 
 
+@pytest.mark.acceptance("2.13", part="which events go to which URL is registered, shown, and changed while it runs")
 def test_an_endpoint_from_the_first_test_to_its_end(system, run, monkeypatch):
     monkeypatch.setenv("DISPATCH_ENDPOINT_PRIVATE_HOSTS", "127.0.0.1")
     with receiver() as hooks:

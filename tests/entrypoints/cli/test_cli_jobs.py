@@ -113,6 +113,29 @@ def test_why_a_job_is_where_it_is(system, run, batch_id: str):
         assert personal not in text
 
 
+@pytest.mark.acceptance("4.20", part="a job that waits says for which provider, limit or turn, and until when")
+def test_what_a_job_waits_for_while_nothing_of_it_is_in_the_ledger(system, run, batch_id: str):
+    second, third = system.app.queries.jobs(batch_id=batch_id)[1:3]
+    stages = list(system.app.stages)
+    for stage in stages[stages.index("validate") : stages.index("dispatch")]:
+        system.settle(batch_id, stage, only=[second.job_id, third.job_id])
+    said = run("job", "why", third.job_id, "--json").json()
+    assert (said["inputs"]["ahead"], said["inputs"]["provider"]) == (1, "notifier")
+    assert "one job is before it" in said["why"]
+    system.app.provider_sheet.exchange({"notifier": Report(calls=20, failures=20)})
+    said = run("job", "why", second.job_id, "--json").json()
+    assert said["code"] == "breaker_open:notifier"
+    assert said["until"] > utc_now().isoformat()
+    text = run("job", "why", second.job_id).out
+    assert "running at dispatch (breaker_open:notifier)" in text
+    assert "until" in text
+    assert run("pause", "provider", "notifier", "--reason", "their maintenance", "--for", "1h").code == 0
+    system.project()
+    paused = run("job", "why", second.job_id, "--json").json()
+    assert paused["code"] == "provider_paused:notifier"
+    assert "their maintenance" in paused["why"]
+
+
 def test_resumed_twice_it_is_sent_on_once(system, run, batch_id: str):
     job = f"{batch_id}:1"
     first, again = run("job", "resume", job, "--json").json(), run("job", "resume", job, "--json").json()

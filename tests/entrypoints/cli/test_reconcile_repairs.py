@@ -1,6 +1,7 @@
 """Reconciliation mends what is safe, records who did it, asks providers, raises alarms, and answers at the doors."""
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -104,7 +105,8 @@ def test_the_work_stream_is_compared_with_the_ledger(bench, opened):
 def test_what_was_sent_is_compared_with_what_the_provider_says(bench, delivered):
     asked = []
 
-    def ask(message_ids):
+    def ask(provider, message_ids):
+        assert provider == ""
         asked.extend(message_ids)
         answers = [ReceiptStatus.DELIVERED, ReceiptStatus.FAILED, "message_not_found", ReceiptStatus.PENDING]
         return dict(zip(message_ids, answers, strict=False))
@@ -114,7 +116,8 @@ def test_what_was_sent_is_compared_with_what_the_provider_says(bench, delivered)
     assert (report.receipts, len(set(asked))) == (5, 5)
     assert all(message_id.startswith("m-") for message_id in asked)
     assert (
-        bench.look(Scope(batch_id=delivered), ask=lambda ids: dict.fromkeys(ids, ReceiptStatus.DELIVERED)).counts == {}
+        bench.look(Scope(batch_id=delivered), ask=lambda _, ids: dict.fromkeys(ids, ReceiptStatus.DELIVERED)).counts
+        == {}
     )
 
 
@@ -122,8 +125,30 @@ def test_a_provider_that_is_silent_is_left_alone(bench, run, jobs_file):
     batch_id = bench.admitted(jobs_file(good=70), run)
     bench.send(batch_id)
     calls = []
-    report = bench.look(ask=lambda ids: calls.append(len(ids)) or {})
+    report = bench.look(ask=lambda _, ids: calls.append(len(ids)) or {})
     assert (len(calls), report.counts) == (3, {"provider_silent": 1})
+
+
+@pytest.mark.acceptance("S.09", part="each provider is asked for its own messages, and a silent one costs no other")
+def test_every_provider_is_asked_for_what_it_sent(bench, run, jobs_file):
+    batch_id = bench.admitted(jobs_file(good=150), run)
+    sent_by = dict(zip(bench.job_ids(batch_id), ("main", "spare", "gone") * 50, strict=True))
+    bench.send(batch_id, sent_by)
+    asked = Counter()
+
+    def ask(provider, message_ids):
+        assert {sent_by[message_id.removeprefix("m-")] for message_id in message_ids} == {provider}
+        asked[provider] += len(message_ids)
+        return {"main": dict.fromkeys(message_ids, ReceiptStatus.DELIVERED), "spare": {}, "gone": None}[provider]
+
+    report = bench.look(ask=ask)
+    assert report.counts == {"provider_silent": 2}
+    assert {finding.what.partition(";")[0] for finding in report.findings} == {
+        "spare does not answer",
+        "gone is declared no more",
+    }
+    assert asked["main"] == 50
+    assert report.receipts == 50 + asked["spare"] < 75, "the silent one was left alone"
 
 
 @pytest.mark.acceptance("S.09", part="a light comparison by the timers raises alarms")

@@ -77,6 +77,7 @@ async def test_the_document_is_served_beside_openapi(door: Door, described: dict
     assert answer.json() == described
 
 
+@pytest.mark.acceptance("2.13", part="a file that maps each event to its subject, and is compared with the code")
 def test_every_event_of_the_registry_has_a_channel_a_message_and_an_operation(described: dict[str, Any]):
     assert described["asyncapi"] == "3.0.0"
     assert STREAM in described["info"]["description"]

@@ -91,6 +91,16 @@ async def test_a_job_says_why_it_is_where_it_is(door: Door):
     assert not [canary for canary in CANARIES if canary in str(said)]
 
 
+async def test_a_job_says_what_it_waits_for(door: Door):
+    """In its queue no one else is asked of: the same answer as at the command line."""
+    batch_id = await door.take_in(as_csv(rows(2, prefix="WAITS")))
+    _, second = await door.job_ids(batch_id)
+    said = (await door.client.get(f"/v1/jobs/{second}/why")).json()
+    assert said["inputs"]["ahead"] >= 1
+    assert "before it" in said["why"]
+    assert said["until"] is None
+
+
 async def test_an_escalated_job_is_resumed_once_however_often_it_is_asked(door: Door):
     batch_id = await door.take_in(as_csv(rows(2, prefix="RESUME")))
     ids = await door.job_ids(batch_id)

@@ -79,6 +79,16 @@ async def test_another_site_cannot_act_through_a_browser(door: Door):
 
 
 @pytest.mark.postgres
+@pytest.mark.acceptance("4.16", part="CORS: no other site is given anything, and a preflight gets no permission")
+@pytest.mark.parametrize("path", ["/v1/batches", "/v1/intake/crm", "/livez", "/", "/metrics"])
+async def test_no_other_site_is_given_an_answer(door: Door, path: str):
+    other = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ("GET", "OPTIONS", "POST"):
+        answer = await door.client.request(method, path, headers=other | {"Sec-Fetch-Site": "cross-site"})
+        assert [name for name in answer.headers if name.startswith("access-control-")] == []
+
+
+@pytest.mark.postgres
 async def test_every_answer_carries_a_request_id_and_the_security_headers(door: Door):
     paths = [
         "/",

@@ -167,7 +167,8 @@ WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 POSITIONS = "SELECT view, position FROM ops.positions ORDER BY view"
 SENT = """
 SELECT originator_id::text, coalesce(correlation_id::text, ''),
-       convert_from(state, 'UTF8')::json->'output'->>'message_id', recorded_at,
+       convert_from(state, 'UTF8')::json->'output'->>'message_id',
+       coalesce(convert_from(state, 'UTF8')::json->'output'->>'provider', ''), recorded_at,
        EXISTS (SELECT FROM ledger.stored_events AS ended WHERE ended.originator_id = event.originator_id
                AND ended.originator_version > event.originator_version
                AND split_part(ended.topic, '.', 1) = 'JobDelivered')
@@ -275,8 +276,15 @@ class PostgresSnapshot:
 
     def sent(self, span: Span, after: str, limit: int) -> list[SentJob]:
         return [
-            SentJob(job_id=job_id, batch_id=batch_id, message_id=message_id or "", is_delivered=done, sent_at=sent_at)
-            for job_id, batch_id, message_id, sent_at, done in self._all(SENT, (after, span.last, limit))
+            SentJob(
+                job_id=job_id,
+                batch_id=batch_id,
+                message_id=message_id or "",
+                is_delivered=done,
+                sent_at=sent_at,
+                provider=provider,
+            )
+            for job_id, batch_id, message_id, provider, sent_at, done in self._all(SENT, (after, span.last, limit))
         ]
 
     def _look(self, statement: str, asked: dict[str, Any]) -> tuple[list[SuspectJob], list[JobCount], int]:

@@ -88,6 +88,11 @@ READING = """
 SELECT batch_id::text FROM intake.batches
 WHERE status IN ('uploaded', 'awaiting_approval', 'admitting') OR corrections_judged < corrections
 """
+AHEAD = """
+SELECT count(*) FROM ops.jobs AS job JOIN ops.jobs AS other USING (stage, priority)
+WHERE job.job_id = :job_id AND other.status = 'running' AND other.due_at IS NOT NULL
+      AND (other.changed_at, other.job_id) < (job.changed_at, job.job_id)
+"""
 APPROVALS = """
 WHERE status = 'awaiting_approval' ORDER BY approval_level DESC, approval_due_at, created_at LIMIT :limit
 """
@@ -142,6 +147,10 @@ class PostgresQueries(ViewReader):
 
     def job(self, job_id: str) -> JobRow | None:
         return _only(self._rows(JobRow, f"{JOB} WHERE job_id = :job_id", {"job_id": job_id}))
+
+    def jobs_ahead(self, job_id: str) -> int:
+        with self._connection() as connection:
+            return int(connection.execute(text(AHEAD), {"job_id": job_id}).scalar_one())
 
     def job_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
         return self._ids("SELECT job_id::text FROM ops.jobs WHERE job_id", beginning, limit)

@@ -1,4 +1,4 @@
-"""Asks a notifier what became of messages, so many a second and no more, for a reconciliation."""
+"""Asks notifiers what became of messages, so many a second and no more, for a reconciliation."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -7,19 +7,25 @@ from contextlib import AbstractAsyncContextManager
 from dispatch.application.ports.providers import Notifier, ProviderRefused, ProviderUnavailable
 from dispatch.domain.job.receipt_status import ReceiptStatus
 
+OpenNotifier = Callable[[], AbstractAsyncContextManager[Notifier]]
+
 
 class PacedReceipts:
-    """Implements the port `ReceiptSource`. For callers without an event loop; each call opens its own connections."""
+    """Implements the port `ReceiptSource`. For callers without an event loop; each call opens its own connections.
 
-    def __init__(self, open_notifier: Callable[[], AbstractAsyncContextManager[Notifier]], per_s: float) -> None:
-        self._open_notifier, self._pause_s = open_notifier, 1 / per_s
+    `notifiers` are in the order in which they are declared; the rate is that of each of them.
+    """
 
-    def __call__(self, message_ids: Sequence[str]) -> Mapping[str, ReceiptStatus | str]:
-        return asyncio.run(self._ask(message_ids))
+    def __init__(self, notifiers: Mapping[str, OpenNotifier], per_s: float) -> None:
+        self._notifiers, self._pause_s = notifiers, 1 / per_s
 
-    async def _ask(self, message_ids: Sequence[str]) -> dict[str, ReceiptStatus | str]:
+    def __call__(self, provider: str, message_ids: Sequence[str]) -> Mapping[str, ReceiptStatus | str] | None:
+        open_notifier = self._notifiers.get(provider or next(iter(self._notifiers)))
+        return None if open_notifier is None else asyncio.run(self._ask(open_notifier, message_ids))
+
+    async def _ask(self, open_notifier: OpenNotifier, message_ids: Sequence[str]) -> dict[str, ReceiptStatus | str]:
         answers: dict[str, ReceiptStatus | str] = {}
-        async with self._open_notifier() as notifier:
+        async with open_notifier() as notifier:
             for message_id in message_ids:
                 pause = asyncio.create_task(asyncio.sleep(self._pause_s))
                 try:

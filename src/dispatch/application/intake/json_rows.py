@@ -1,4 +1,4 @@
-"""Rows as JSON objects: one a line (NDJSON), an array of them, or an object with the array `rows` (RFC 8259).
+"""Rows as JSON objects: one a line (NDJSON), an array of them, an object with the array `rows`, or a single one.
 
 Lines are streamed. An array has to be read whole, so it may not be large. The keys are what a header is in CSV: case,
 blanks and separators make no difference, aliases are known, and keys that the profile does not know are not kept.
@@ -94,11 +94,9 @@ class JsonRecords:
         data = self._read_whole()
         try:
             rows = _WHOLE.decode(data).get(ROWS) if data.lstrip()[:1] == b"{" else msgspec.Raw(data)
-            objects = _RAW.decode(rows) if rows is not None else None
+            objects = _RAW.decode(rows) if rows is not None else [msgspec.Raw(data.strip())]  # One row, over lines.
         except (msgspec.MsgspecError, RecursionError) as error:
             raise _malformed(f"this is not JSON: {error}", "the file") from None
-        if objects is None:
-            raise _malformed(f"an object without {ROWS!r}", "the file")
         line, at = 1, 0
         for each in objects:
             found = data.find(bytes(each), at)

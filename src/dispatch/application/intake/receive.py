@@ -37,6 +37,7 @@ class Upload:
         self._files, self._path = files, files.new_upload()
         self._inspector = FileInspector(profile, file_bytes_max=file_bytes_max)
         self._spool = self._path.open("wb")
+        self._facts: FileFacts | None = None
 
     def write(self, chunk: bytes) -> None:
         """Take the next bytes. Raises FileRefused as soon as the file cannot be taken."""
@@ -44,9 +45,11 @@ class Upload:
         self._spool.write(chunk)
 
     def finish(self) -> tuple[Path, FileFacts]:
-        """The whole file is here. Raises FileRefused."""
-        self._spool.close()
-        return self._path, self._inspector.finish(self._path)
+        """The whole file is here; asked again, the answer is the same. Raises FileRefused."""
+        if self._facts is None:
+            self._spool.close()
+            self._facts = self._inspector.finish(self._path)
+        return self._path, self._facts
 
     def discard(self) -> None:
         """Leave nothing behind; after a finished upload was kept this does nothing."""

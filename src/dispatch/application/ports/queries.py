@@ -205,6 +205,10 @@ class Queries(Protocol):
 
     def job(self, job_id: str) -> JobRow | None: ...
 
+    def jobs_ahead(self, job_id: str) -> int:
+        """How many jobs of its priority came to its stage before it, and are still there; 0 for one that is nowhere."""
+        ...
+
     def job_ids(self, beginning: str, *, limit: int = 2) -> list[str]:
         """As `batch_ids`, of jobs."""
         ...

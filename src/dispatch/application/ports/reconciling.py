@@ -87,6 +87,7 @@ class SentJob(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str
     is_delivered: bool
     sent_at: datetime
+    provider: str = ""  # Who accepted it; empty where that was not recorded, as before there were several.
 
 
 class ViewLag(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,10 +187,13 @@ class WorkStream(Protocol):
 
 
 class ReceiptSource(Protocol):
-    """Asks a provider what became of messages."""
+    """Asks providers what became of messages, each for its own."""
 
-    def __call__(self, message_ids: Sequence[str]) -> Mapping[str, ReceiptStatus | str]:
-        """For each id its status, or the code with which the provider refused; those that it was silent about lack."""
+    def __call__(self, provider: str, message_ids: Sequence[str]) -> Mapping[str, ReceiptStatus | str] | None:
+        """For each id its status, or the code with which the provider refused; those that it was silent about lack.
+
+        Without a name the first notifier is asked. None: no provider of this name is declared any more.
+        """
         ...
 
 

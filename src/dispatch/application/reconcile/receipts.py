@@ -1,6 +1,7 @@
-"""Compare what was sent with what the provider says of it: a few questions a second, outside every snapshot."""
+"""Compare what was sent with what its provider says of it: a few questions a second, outside every snapshot."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from dispatch.application.ports.reconciling import Comparison, ReceiptSource, SentJob, Span
@@ -37,25 +38,52 @@ def compare_receipts(
     comparison: Comparison, ask: ReceiptSource, spans: Sequence[Span], limit: int
 ) -> Iterator[tuple[int, Sequence[Finding]]]:
     """Ask for up to `limit` jobs of these spans; each step says how many were asked and what differs."""
-    asked = silences = 0
+    looked, asking = 0, _Asking(ask)
     for span in spans:
         after = span.first
-        while asked < limit and silences < SILENCES_MAX:
+        while looked < limit:
             with comparison.snapshot() as snapshot:
-                jobs, now = snapshot.sent(span, after, min(JOBS_PER_ASK, limit - asked)), snapshot.now
+                jobs, now = snapshot.sent(span, after, min(JOBS_PER_ASK, limit - looked)), snapshot.now
             if not jobs:
                 break
             after = jobs[-1].job_id
-            answers: Mapping[str, ReceiptStatus | str] = ask([job.message_id for job in jobs])
-            silences = 0 if answers else silences + 1
-            asked += len(jobs)
-            found = [
+            looked += len(jobs)
+            yield asking.compare(jobs, now)
+
+
+class _Asking:
+    """Each provider is asked for its own messages, and left alone when it does not answer; the others go on."""
+
+    def __init__(self, ask: ReceiptSource) -> None:
+        self._ask = ask
+        self._silences = Counter[str]()
+        self._left_alone: set[str] = set()
+
+    def compare(self, jobs: Sequence[SentJob], now: datetime) -> tuple[int, list[Finding]]:
+        """How many of these were asked for, and what differs."""
+        by_provider: dict[str, list[SentJob]] = defaultdict(list)
+        for job in jobs:
+            by_provider[job.provider].append(job)
+        asked, found = 0, list[Finding]()
+        for provider, theirs in by_provider.items():
+            if provider in self._left_alone:
+                continue
+            answers = self._ask(provider, [job.message_id for job in theirs])
+            if answers is None:
+                found.append(self._leave_alone(provider, f"{provider} is declared no more", "nobody to ask"))
+                continue
+            asked += len(theirs)
+            found += [
                 finding
-                for job in jobs
+                for job in theirs
                 if job.message_id in answers
                 for finding in judge_receipt(job, answers[job.message_id], now)
             ]
-            if silences == SILENCES_MAX:
-                what = "the provider does not answer; its receipts were not compared"
-                found.append(Place().finding(Code.PROVIDER_SILENT, what, "no answer", "receipts"))
-            yield len(jobs), found
+            self._silences[provider] = 0 if answers else self._silences[provider] + 1
+            if self._silences[provider] == SILENCES_MAX:
+                found.append(self._leave_alone(provider, f"{provider or 'the provider'} does not answer", "no answer"))
+        return asked, found
+
+    def _leave_alone(self, provider: str, why: str, heard: str) -> Finding:
+        self._left_alone.add(provider)
+        return Place().finding(Code.PROVIDER_SILENT, f"{why}; its receipts were not compared", heard, "receipts")

@@ -7,7 +7,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from dispatch.application.explanation import Evidence, Explanation, Input
-from dispatch.application.why import why as explain_job
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.ids import find_job, job_name
 from dispatch.entrypoints.cli.options import shared_options
@@ -21,7 +20,8 @@ from dispatch.entrypoints.cli.output import facts, out, print_json, table
 def why(cli: Cli, job: str) -> None:
     """Why a job is where it is: the rule that decided, its inputs, the events in the ledger, and what can be done.
 
-    It is worked out from the ledger, and from what is paused now. No personal data is shown.
+    It is worked out from the ledger, and from what is paused, failing, spent or limited now: of a job that waits in a
+    queue or in a worker's hand it says for what, and until when. No personal data is shown.
 
     \b
     Examples:
@@ -29,7 +29,7 @@ def why(cli: Cli, job: str) -> None:
       dispatch job why 3f2b8c1e:7 --json | jq '.rule, .inputs'
     """
     with cli.open_app() as app:
-        explanation = explain_job(app.ledger, find_job(app.queries, job).job_id, app.gatekeeper.look())
+        explanation = app.explain_job(find_job(app.queries, job).job_id)
     if cli.as_json:
         print_json(explanation)
     else:
@@ -45,6 +45,7 @@ def _show(console: Console, said: Explanation) -> None:
         "rule": said.rule + _agreement(said),
         "inputs": _inputs(said.inputs),
         "due": f"{said.due_at:%Y-%m-%d %H:%M:%S} UTC" if said.due_at else "",
+        "until": f"{said.until:%Y-%m-%d %H:%M:%S} UTC" if said.until else "",
         "decided": _event(said.decided),
         "rests on": "\n".join(map(_event, said.rests_on)).replace("\n", "\n            "),
         "route": f"{' > '.join(said.route)}, as in {_event(said.opened)}",

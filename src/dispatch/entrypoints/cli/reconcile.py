@@ -28,7 +28,7 @@ SHOWN_MAX = 50
 @click.command()
 @click.option("--batch", metavar="BATCH", help="Only this batch: its id, or the beginning of it.")
 @click.option("--since", metavar="TIME", callback=as_time, help="Only batches with an event since then (ISO 8601).")
-@click.option("--ask-providers", is_flag=True, help="Also ask the notifier what became of messages that were sent.")
+@click.option("--ask-providers", is_flag=True, help="Also ask each notifier what became of what it sent.")
 @click.option(
     "--ask-rate",
     metavar="N",

@@ -28,7 +28,7 @@ _HEADERS = {
     "ce-id": "The position in the ledger; the same at every delivery.",
     "ce-source": "Which installation, by its setting DISPATCH_EVENTS_SOURCE.",
     "ce-type": "What happened: the subject without its last token.",
-    "ce-subject": "The stream: the id of the job, batch, contact or source.",
+    "ce-subject": "The stream: the id of the job, batch, contact, source or whatever it is.",
     "ce-time": "When it happened.",
     "ce-recordedtime": "When it was recorded.",
     "ce-datacontenttype": "Always application/json.",

@@ -14,7 +14,6 @@ from dispatch.application.job_at import job_row, until
 from dispatch.application.moment import parse_time
 from dispatch.application.ports.queries import JobRow, JobTotals, StageHealth, ViewPosition
 from dispatch.application.timeline import timeline
-from dispatch.application.why import why
 from dispatch.domain.job.state import JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.http.paging import Cursor, Limit, Page, decode_cursor, paged
@@ -98,8 +97,11 @@ def show_job(
 
 @get("/jobs/{job_id:uuid}/why", operation_id="explainJob", sync_to_thread=True, responses=documented(404))
 def explain_job(job_id: FromPath[UUID], app: TheApp) -> Explanation:
-    """Why a job is where it is: the rule, its inputs, the events that it rests on, and what can be done."""
-    return why(app.ledger, str(job_id), app.gatekeeper.look())
+    """Why a job is where it is: the rule, its inputs, the events that it rests on, and what can be done.
+
+    Of one that waits in a queue or in a worker's hand: for which pause, breaker, cap, limit or turn, and `until` when.
+    """
+    return app.explain_job(str(job_id))
 
 
 @post(

@@ -7,6 +7,7 @@ several are accepted, so that they can be exchanged without a pause.
 import base64
 import hmac
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from hashlib import sha256
 
 from dispatch.entrypoints.http.problem import Refused
@@ -30,6 +31,7 @@ class Signed:
         if abs(now - int(at)) > TOLERANCE_S:
             what = f"the request was signed more than {TOLERANCE_S // 60} minutes ago, or in the future"
             raise Refused("signature_stale", what, where="header webhook-timestamp", fix="set the clock, sign again")
+        self.sent_at: datetime | None = datetime.fromtimestamp(int(at), UTC)
         self._given = [given[3:] for given in signatures.split() if given.startswith("v1,")]
         head = f"{self.message_id}.{at}.".encode()
         self._hashes = [hmac.new(secret, head, sha256) for secret in sender.secrets]

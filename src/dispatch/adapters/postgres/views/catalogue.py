@@ -11,7 +11,9 @@ from dispatch.adapters.postgres.views import (
     error_statistics,
     error_trends,
     failure_groups,
+    pipeline_events,
     pipeline_health,
+    waiting,
 )
 from dispatch.adapters.postgres.views.batches import BatchesView
 from dispatch.adapters.postgres.views.escalations import EscalationsView
@@ -53,6 +55,8 @@ DERIVED = {
     **batch_performance.DERIVED,
     **error_trends.DERIVED,
     **failure_groups.DERIVED,
+    **waiting.DERIVED,
+    **pipeline_events.DERIVED,
 }
 
 

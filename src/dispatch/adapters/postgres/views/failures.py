@@ -13,6 +13,7 @@ from dispatch.adapters.postgres.views.view import Cursor, View, batch_of
 from dispatch.application.ports.ledger import Recorded
 from dispatch.domain.failures import fingerprint, normalise, severity
 from dispatch.domain.job.events import (
+    DoubtSettled,
     JobArchived,
     JobCancelled,
     JobEscalated,
@@ -145,7 +146,7 @@ class FailuresView(View):
     """Dead letters, open and resolved ones, and the groups that they fall into."""
 
     name = "failures"
-    version = 1
+    version = 2
     home = "ops"
     tables = ("failure_kinds", "dead_letters", "failure_hours", "failing")
     create = CREATE
@@ -202,6 +203,8 @@ def _resolution(record: Recorded) -> tuple[str, datetime, str, str, str] | None:
     match record.event:
         case JobResumed(job_id=job_id, at=at, by=by):
             return job_id, at, "resumed", by, ""
+        case DoubtSettled(job_id=job_id, at=at, by=by, note=note):
+            return job_id, at, "settled", by, note
         case JobCancelled(job_id=job_id, at=at, by=by, reason=reason, was_escalated=True):
             return job_id, at, "cancelled", by, reason
         case JobArchived(job_id=job_id, at=at, by=by, reason=reason):

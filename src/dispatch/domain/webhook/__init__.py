@@ -1,0 +1,1 @@
+"""A message that another system sent by signed webhook."""
