@@ -96,6 +96,8 @@ class Job:
     due_at: datetime | None = None
     starts: dict[int, str] = field(default_factory=dict)  # Keys by attempt, at the stage where it is.
     clear: bool = False
+    messages: set[str] = field(default_factory=set)  # That it sent, by the provider's ids of them.
+    receipts: set[tuple[str, str]] = field(default_factory=set)
     reopened: set[int] = field(default_factory=set)  # Attempts that may start again: passed over, or put off.
 
 
@@ -170,6 +172,9 @@ def _commands(stored: Sequence[Stored]) -> Iterator[Violation]:
 def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> Iterator[Violation]:
     """I3, I6, I10 for one event of a job."""
     event, stage = row.event, row.event.get("stage", "")
+    if row.name == "ReceiptRecorded":  # It moves nothing, and may come after the end.
+        yield from _receipt(row, job)
+        return
     after = JOB.get((job.state, row.name))
     if after is None:
         yield Violation("I3", row.stream, f"{row.name} after {job.state or 'nothing'}")
@@ -209,6 +214,16 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
             job.due_at = datetime.fromisoformat(event["due_at"])
 
 
+def _receipt(row: Stored, job: Job) -> Iterator[Violation]:
+    """I6: of a message that was sent before, and each thing once."""
+    message_id, status = row.event["message_id"], row.event["status"]
+    if message_id not in job.messages:
+        yield Violation("I6", row.stream, f"a receipt of {message_id}, which was not sent")
+    if (message_id, status) in job.receipts:
+        yield Violation("I6", row.stream, f"{message_id} was said to be {status} twice")
+    job.receipts.add((message_id, status))
+
+
 def _start(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> Iterator[Violation]:
     key, attempt = row.event["idempotency_key"], row.event["attempt"]
     if attempt in job.starts and attempt not in job.reopened:
@@ -233,6 +248,8 @@ def _next(row: Stored, job: Job) -> Iterator[Violation]:
     wanted = job.route[here + 1] if here + 1 < len(job.route) else ""
     if row.event["next_stage"] != wanted:
         yield Violation("I3", row.stream, f"{job.stage} leads to {row.event['next_stage'] or 'the end'}, not {wanted}")
+    if message_id := row.event.get("output", {}).get("message_id"):
+        job.messages.add(message_id)
     job.clear = job.clear or job.stage == CLEARS
     job.stage = row.event["next_stage"] or job.stage
     job.state = "running" if row.event["next_stage"] else "done"

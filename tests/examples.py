@@ -16,6 +16,7 @@ from dispatch.domain.fleet import events as fleet
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job import events as job
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.operations import events as operations
 from dispatch.domain.person import Person
 from dispatch.domain.replay import events as replay
@@ -187,6 +188,16 @@ cancelled = job.JobCancelled(job_id=JOB_ID, at=NOON, by="ann", reason="customer 
 archived = job.JobArchived(job_id=JOB_ID, at=NOON, stage="verify", by="ann", reason="provider closed down")
 rerouted = job.JobRerouted(
     job_id=JOB_ID, at=NOON, from_stage="verify", stage="clear", attempt=6, by="ann", reason="verifier is down"
+)
+receipt_recorded = job.ReceiptRecorded(
+    job_id=JOB_ID,
+    at=NOON,
+    provider="main",
+    message_id="m-0007",
+    status=ReceiptStatus.FAILED,
+    said_at=NOON - timedelta(seconds=2),
+    code="30003",
+    contradicts=True,
 )
 
 erased = contact.SubjectErased(
@@ -379,6 +390,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     cancelled,
     archived,
     rerouted,
+    receipt_recorded,
     replay_requested,
     replay_items_picked,
     replay_progressed,

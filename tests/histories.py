@@ -15,12 +15,13 @@ from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as jobs
 from dispatch.domain.job.decide import idempotency_key
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
 from examples import ANN, BAD_MONEY, CONSENTED, NOON
 from ledgers import new_id
 
-ROUTE = ("validate", "verify", "dispatch")
+ROUTE = ("validate", "verify", "dispatch", "confirm")
 TWICE = RetryPolicy(attempts_max=2)
 OUTCOMES: list[ask_job.Outcome] = [
     *[ask_job.Done({"verdict": "valid"})] * 12,
@@ -152,16 +153,31 @@ class World:
             case 8 | 9 | 10 if stage == "dispatch":
                 key = idempotency_key(job_id, stage)
                 return ask_job.StartStage(job_id=job_id, at=self.now, stage=stage, attempt=attempt, idempotency_key=key)
+            case 26 | 27:
+                return ask_job.RecordReceipt(
+                    job_id=job_id,
+                    at=self.now,
+                    provider="main",
+                    status=self.chance.choice(list(ReceiptStatus)),
+                    said_at=self.now,
+                    message_id=f"m-{job_id}",
+                )
             case _:
                 return ask_job.RecordOutcome(
                     job_id=job_id,
                     at=self.now,
                     stage=stage,
                     attempt=attempt,
-                    outcome=self.chance.choice(OUTCOMES),
+                    outcome=self._outcome(job_id, stage),
                     retry=TWICE,
                     chance=self.chance.random(),
                 )
+
+    def _outcome(self, job_id: str, stage: str) -> ask_job.Outcome:
+        outcome = self.chance.choice(OUTCOMES)
+        if stage == "dispatch" and isinstance(outcome, ask_job.Done):
+            return ask_job.Done({"message_id": f"m-{job_id}", "provider": "main"})
+        return outcome
 
     def _admit(self, batch: str, received_at: datetime, good: int) -> Iterator[None]:
         id_of = job_ids(batch, received_at)

@@ -6,7 +6,8 @@ from dispatch.adapters.provider_sheet_memory import MemoryProviderSheet
 from dispatch.application.calling.line import only
 from dispatch.application.calling.standings import Standings
 from dispatch.application.calling.switchboard import Switchboard
-from dispatch.application.ports.providers import FoundContact, FoundPerson, Message, Providers, ReceiptStatus, Verdict
+from dispatch.application.ports.providers import FoundContact, FoundPerson, Message, Providers, Verdict
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 def holder(website, role):

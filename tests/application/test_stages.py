@@ -6,18 +6,18 @@ import pytest
 from msgspec.structs import replace
 from providing import providers
 
+from dispatch.application.calling.line import Capability, ProviderSpec, ReceiptsBy
 from dispatch.application.ports.providers import (
     Channel,
     FoundContact,
     ProviderRefused,
     ProviderUnavailable,
-    ReceiptStatus,
     Verdict,
 )
 from dispatch.application.routes import find_routes
 from dispatch.application.stages import find_stages
 from dispatch.application.stages.clear import clear
-from dispatch.application.stages.confirm import confirm
+from dispatch.application.stages.confirm import confirm, known
 from dispatch.application.stages.dispatch import dispatch
 from dispatch.application.stages.enrich import enrich
 from dispatch.application.stages.promote import promote
@@ -26,8 +26,9 @@ from dispatch.application.stages.stage import Task
 from dispatch.application.stages.validate import validate
 from dispatch.application.stages.verify import verify
 from dispatch.domain.consent import Basis, Permission
-from dispatch.domain.job.commands import Block, Done, GiveUp, TryAgain
+from dispatch.domain.job.commands import Block, Defer, Done, GiveUp, TryAgain
 from dispatch.domain.job.decide import decider
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.person import Person
 from examples import ANN, JOB_ID, NOON, opened
 
@@ -207,3 +208,40 @@ async def test_confirm_asks_for_the_receipt(receipt, answer):
     asked.notifier.default = receipt
     assert await confirm(task(outputs={"dispatch": {"message_id": "m-1"}}), asked) == answer
     assert asked.notifier.asked == ["m-1"]
+
+
+MESSAGE = {"dispatch": {"message_id": "m-1", "provider": "main"}}
+SENT = {"outputs": MESSAGE, "sent_at": NOON}
+
+
+def notifier(receipts, within_s=60.0):
+    return ProviderSpec(name="main", capability=Capability.NOTIFIER, receipts=receipts, receipt_within_s=within_s)
+
+
+@pytest.mark.parametrize(
+    ("receipts", "early", "late"),
+    [
+        (ReceiptsBy.ASK, None, None),
+        (ReceiptsBy.WEBHOOK, Defer("receipt_awaited:main", 50.0), GiveUp("receipt_missing")),
+        (ReceiptsBy.BOTH, Defer("receipt_awaited:main", 50.0), None),
+    ],
+)
+def test_confirm_waits_or_asks_as_its_provider_says(receipts, early, late):
+    at = [NOON + timedelta(seconds=seconds) for seconds in (10, 60)]
+    assert [known(task(at=moment, **SENT), notifier(receipts)) for moment in at] == [early, late]
+
+
+@pytest.mark.parametrize("receipts", ReceiptsBy)
+def test_confirm_knows_what_a_signed_receipt_has_said(receipts):
+    done = Done({"receipt": "delivered", "provider": "main"})
+    for said in [(ReceiptStatus.DELIVERED,), (ReceiptStatus.FAILED, ReceiptStatus.DELIVERED)]:
+        assert known(task(receipts={"m-1": said}, **SENT), notifier(receipts)) == done
+    failed = {"m-1": (ReceiptStatus.FAILED,)}
+    assert known(task(receipts=failed, **SENT), notifier(receipts)) == GiveUp("not_delivered")
+    again = None if receipts is not ReceiptsBy.WEBHOOK else GiveUp("not_delivered")
+    assert known(task(receipts=failed, forgiven=1, **SENT), notifier(receipts)) == again
+
+
+def test_confirm_asks_nobody_for_what_a_person_has_settled():
+    settled = task(outputs={"dispatch": {"settled_by": "ann"}})
+    assert known(settled, notifier(ReceiptsBy.ASK)) == Done({"receipt": "settled_by_a_person"})

@@ -19,6 +19,7 @@ from dispatch.application.why_words import BLOCKED, FAILED
 from dispatch.application.work import ERASED
 from dispatch.domain.consent import Basis, Permission, clear_to_contact
 from dispatch.domain.job.events import JobOpened, StageCompleted
+from dispatch.domain.job.receipts import NOT_DELIVERED, RECEIPT_MISSING
 from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import JobStatus
 from examples import ANN, BATCH_ID, JOB_ID, NOON
@@ -222,5 +223,6 @@ def test_every_reason_of_the_gate_has_its_words():
 def test_every_code_of_a_stage_has_its_words():
     sources = "".join(path.read_text(encoding="utf-8") for path in Path(stages.__path__[0]).glob("*.py"))
     codes = set(re.findall(r'(?:TryAgain|GiveUp)\("(\w+)"', sources))
+    codes |= {NOT_DELIVERED, RECEIPT_MISSING}
     assert len(codes) > 4
     assert codes <= set(FAILED)

@@ -1,6 +1,7 @@
 """A chunk of jobs at a stage: what is recorded, when it is repeated, and who is left alone."""
 
 import asyncio
+import dataclasses
 import random
 from datetime import timedelta
 
@@ -9,6 +10,8 @@ from msgspec.structs import replace
 from providing import Persons, providers, switchboard
 
 from dispatch.adapters.ledger.memory import MemoryLedger
+from dispatch.application.calling.asking import asking
+from dispatch.application.calling.line import Capability, Line, ProviderSpec, ReceiptsBy
 from dispatch.application.jobs import JobDesk
 from dispatch.application.ports.ledger import Append, LedgerUnavailable
 from dispatch.application.ports.privacy import KeyMissing, PersonUnreadable
@@ -371,3 +374,24 @@ def raising(error):
         raise error
 
     return read
+
+
+async def test_while_a_receipt_is_awaited_nobody_is_asked_and_no_attempt_is_spent():
+    world = World()
+    spec = ProviderSpec(
+        name="notifier", capability=Capability.NOTIFIER, receipts=ReceiptsBy.BOTH, receipt_within_s=60.0
+    )
+    lines = [Line(spec, world.providers, asking(world.providers))]
+    run = dataclasses.replace(world.run, board=switchboard(world.providers, lines))
+    [job] = world.open(route=("dispatch", "confirm"))
+    await run("dispatch", [job])
+    await run("confirm", [job])
+    waiting = world.job(job)
+    assert (waiting.status, waiting.attempt) == (JobStatus.WAITING, 1)
+    assert waiting.due_at == NOON + timedelta(seconds=60)
+    assert await run("confirm", [job]) == 0
+    assert world.providers.notifier.asked == list(world.providers.notifier.sent.values())
+    world.clock.now = waiting.due_at
+    await run("confirm", [job])
+    assert world.job(job).status is JobStatus.DELIVERED
+    assert len(world.providers.notifier.asked) == 2, "the message, and its receipt"

@@ -15,11 +15,12 @@ from dispatch.domain.errors import DomainError
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as job_decider
 from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
 from examples import BAD_MONEY, BATCH_ID, JOB_ID, NOON, judgement, open_job, receive
 
-open_short_job = replace(open_job, route=("verify", "dispatch"))
+open_short_job = replace(open_job, route=("dispatch", "confirm"))
 
 ATTEMPTS_SEEN = 5
 """Exploring stops here: later attempts find nothing that earlier ones have not."""
@@ -77,6 +78,12 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         ask_job.RaiseEscalation(job_id=JOB_ID, at=NOON, level=2),
         *(ask_job.SettleDoubt(job_id=JOB_ID, at=NOON, by="ann", happened=said, note="") for said in (True, False)),
         ask_job.ArchiveJob(job_id=JOB_ID, at=NOON, by="ann", reason=""),
+        *(
+            ask_job.RecordReceipt(
+                job_id=JOB_ID, at=NOON, provider="main", status=status, said_at=NOON, message_id="m-1"
+            )
+            for status in ReceiptStatus
+        ),
         *(ask_job.RerouteJob(job_id=JOB_ID, at=NOON, stage=stage, by="ann", reason="") for stage in job.route[:2]),
     ]
     if job.attempt > ATTEMPTS_SEEN:
@@ -90,7 +97,7 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
         )
     )
     outcomes = [
-        ask_job.Done(),
+        ask_job.Done({"message_id": "m-1"} if stage == "dispatch" else {}),
         ask_job.TryAgain("timeout"),
         ask_job.GiveUp("refused"),
         ask_job.GiveUp(ask_job.OUTCOME_UNKNOWN, in_doubt=True),

@@ -26,6 +26,7 @@ from dispatch.domain.job.commands import (
     Progressed,
     RaiseEscalation,
     RecordOutcome,
+    RecordReceipt,
     ResumeJob,
     SettleDoubt,
     SnoozeEscalation,
@@ -33,13 +34,14 @@ from dispatch.domain.job.commands import (
     TryAgain,
 )
 from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.domain.retry import RetryPolicy
 from examples import JOB_ID, NOON, ROUTE, open_job
 
 POLICY = RetryPolicy(attempts_max=3)
 OUTCOMES: list[Outcome] = [
-    Done(),
+    Done({"message_id": "m-1", "provider": "main"}),
     TryAgain("timeout"),
     GiveUp("refused"),
     Block("PE2", "no_lawful_basis"),
@@ -86,6 +88,9 @@ class Step(msgspec.Struct, frozen=True):
                 return RaiseEscalation(job_id=JOB_ID, at=at, level=2)
             case "resume":
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
+            case "delivered" | "failed" | "pending":
+                status = ReceiptStatus(self.ask)
+                return RecordReceipt(job_id=JOB_ID, at=at, provider="main", status=status, said_at=at, message_id="m-1")
             case "archive":
                 return ArchiveJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case "cancel":
@@ -111,6 +116,9 @@ steps = st.builds(
             "snooze",
             "raise",
             "archive",
+            "pending",
+            *["delivered"] * 2,
+            *["failed"] * 2,
         ]
     ),
     outcome=st.sampled_from([*OUTCOMES, *[OUTCOMES[0]] * 5, *[OUTCOMES[1]] * 12, *[OUTCOMES[2]] * 3]),
@@ -134,7 +142,8 @@ def run(history: list[Step]) -> list[happened.Event]:
         except DomainError as refusal:
             note(f"refused: {refusal.code}")
             continue
-        assert not (job.ended and events), "an event after the end"
+        after_end = [e for e in events if not isinstance(e, happened.ReceiptRecorded)] if job.ended else []
+        assert not after_end, "an event after the end"
         assert list(versions(events, after=len(recorded))) == [len(recorded) + n for n in range(1, len(events) + 1)]
         job = decider.fold(events, job)
         recorded += events
@@ -150,7 +159,8 @@ def run(history: list[Step]) -> list[happened.Event]:
 def test_a_history_opens_once_ends_once_and_stays_ended(history: list[Step]):
     recorded = run(history)
     last = happened.JobBlocked | happened.JobDelivered | happened.JobCancelled | happened.JobArchived
-    ends = [isinstance(e, last) for e in recorded]
+    moves = [e for e in recorded if not isinstance(e, happened.ReceiptRecorded)]
+    ends = [isinstance(e, last) for e in moves]
     assert [isinstance(e, happened.JobOpened) for e in recorded] == [True] + [False] * (len(recorded) - 1)
     assert not any(ends[:-1])
     assert ends[-1] is decider.fold(recorded).ended

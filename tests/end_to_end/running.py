@@ -126,15 +126,14 @@ def make_jobs_file(path: Path, rows: int) -> Path:
 
 
 @contextmanager
-def simulated(latency_ms: int, **rates: float) -> Iterator[str]:
-    """Calm providers, but for these rates of a scenario, that outlive the system and remember what they were asked.
+def simulated(latency_ms: int, **fields: object) -> Iterator[str]:
+    """Calm providers that outlive the system, so that they remember what they were asked; answers their URL.
 
-    Answers their URL.
+    `fields` are changed in the scenario.
     """
     command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
-    changes = {"latency_ms": latency_ms} | rates
-    options = [option for name, value in changes.items() for option in ("--set", f"{name}={value}")]
-    process = subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True)
+    changes = [f"--set={name}={value}" for name, value in {"latency_ms": latency_ms, **fields}.items()]
+    process = subprocess.Popen([*command, *changes], stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().split()[-1]

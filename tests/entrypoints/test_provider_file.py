@@ -1,10 +1,11 @@
 """The file of providers: what it may say, what stands in where it is silent, and what is wrong with a bad one."""
 
+import base64
 from pathlib import Path
 
 import pytest
 
-from dispatch.application.calling.line import Capability, InDoubt
+from dispatch.application.calling.line import Capability, InDoubt, ReceiptsBy
 from dispatch.application.ports.limits import Rate
 from dispatch.entrypoints.provider_file import declared_providers
 from dispatch.entrypoints.settings import Settings, SettingsError
@@ -88,6 +89,11 @@ def test_everything_that_can_be_said_about_a_provider(tmp_path: Path):
         ('[[provider]]\nname = "a"\ncapability = "notifier"\n' * 2, "two providers called a"),
         ('[[provider]]\nname = "a"\ncapability = "notifier"\napi_key_file = "/no/such"\n', "api_key_file of a"),
         ("[[provider]", "providers.toml"),
+        ('[[provider]]\nname = "a"\ncapability = "notifier"\nreceipts = "fax"\n', "Invalid enum value 'fax'"),
+        ('[[provider]]\nname = "a"\ncapability = "notifier"\nreceipts = "both"\n', "no secret to check them with"),
+        ('[[provider]]\nname = "a"\ncapability = "notifier"\nreceipt_within_s = 0\n', "> 0"),
+        ('[[provider]]\nname = "a"\ncapability = "notifier"\nreceipt_secrets_file = "/no/such"\n', "of a cannot"),
+        ('[[provider]]\nname = "a"\ncapability = "email_verifier"\nreceipts = "ask"\n', "only a notifier has receipts"),
     ],
 )
 def test_what_cannot_be_used_is_said_with_its_place(tmp_path: Path, text: str, said: str):
@@ -120,3 +126,44 @@ def test_the_limits_of_the_old_system_can_be_said(tmp_path: Path):
 def test_a_file_that_is_not_there_is_said(tmp_path: Path):
     with pytest.raises(SettingsError, match="cannot be read"):
         declared_providers(settings(tmp_path / "none.toml"))
+
+
+SECRETS = [f"whsec_{base64.b64encode(letter * 32).decode()}" for letter in (b"o", b"n")]
+
+
+@pytest.mark.parametrize("between", [",", "\n", " , "])
+def test_a_notifier_may_send_its_receipts_under_secrets_of_its_own(tmp_path: Path, between: str):
+    (tmp_path / "secrets").write_text(between.join(SECRETS) + "\n", encoding="utf-8")
+    text = f'''
+[[provider]]
+name = "texter"
+capability = "notifier"
+receipts = "webhook"
+receipt_within_s = 900
+receipt_secrets_file = "{tmp_path / "secrets"}"
+
+[[provider]]
+name = "mailer"
+capability = "notifier"
+'''
+    texter, mailer = declared_providers(settings(written(tmp_path, text)))[:2]
+    assert (texter.spec.receipts, texter.spec.receipt_within_s) == (ReceiptsBy.WEBHOOK, 900.0)
+    assert texter.receipt_secrets == (b"o" * 32, b"n" * 32)
+    assert (mailer.spec.receipts, mailer.receipt_secrets) == (ReceiptsBy.ASK, ())
+
+
+def test_a_bad_secret_is_said_and_not_repeated(tmp_path: Path):
+    (tmp_path / "secrets").write_text("whsec_hush", encoding="utf-8")
+    text = f'[[provider]]\nname = "a"\ncapability = "notifier"\nreceipt_secrets_file = "{tmp_path / "secrets"}"\n'
+    with pytest.raises(SettingsError, match="a secret is whsec_") as raised:
+        declared_providers(settings(written(tmp_path, text)))
+    assert "hush" not in str(raised.value)
+
+
+def test_the_notifier_of_the_settings_may_send_its_receipts_too():
+    more = {"notifier_receipts": "both", "notifier_receipt_within_s": 60.0}
+    [notifier] = declared_providers(settings(None, notifier_receipt_secrets=SECRETS[0], **more))[2:]
+    assert (notifier.spec.receipts, notifier.spec.receipt_within_s) == (ReceiptsBy.BOTH, 60.0)
+    assert notifier.receipt_secrets == (b"o" * 32,)
+    with pytest.raises(SettingsError, match="no secret to check them with"):
+        declared_providers(settings(None, **more))

@@ -25,7 +25,9 @@ from ledgers import cause
 
 pytestmark = pytest.mark.postgres
 
+SEEDS = (1, 3, 6)  # With jobs before people at the end.
 DUE = {"JobOpened", "StageCompleted", "RetryScheduled", "StageDeferred", "JobResumed", "JobRerouted", "DoubtSettled"}
+NO_ANSWER = {"StageStarted", "FailedOver", "ReceiptRecorded"}
 UNDER_WAY = AT_A_STAGE | {JobStatus.WAITING}
 
 
@@ -34,7 +36,7 @@ def ask(url, question):
         return connection.execute(question).fetchall()
 
 
-@pytest.fixture(params=range(3))
+@pytest.fixture(params=SEEDS)
 def world(ledger, projector, request):
     world = World(ledger, seed=request.param)
     for _ in world.history(batches=4, steps=160):
@@ -102,7 +104,7 @@ def test_the_processing_rate_is_that_of_the_ledger(world, database_url):
             if event_name(event) not in DUE or ends:
                 continue
             later = (event_name(each) for each in events[place + 1 :])
-            answer = next((name for name in later if name not in ("StageStarted", "FailedOver")), None)
+            answer = next((name for name in later if name not in NO_ANSWER), None)
             row = counted[event_name(event)]
             row[0] += 1
             row[{"StageFailed": 2, None: 3}.get(answer, 1)] += 1

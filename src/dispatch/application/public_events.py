@@ -43,6 +43,7 @@ TEXT_FIELDS = frozenset(
         "ApprovalRequested.reason",
         "JobBlocked.reason",
         "JobEscalated.reason",
+        "ReceiptRecorded.message_id",
         "StageDeferred.reason",
         "WebhookReceived.kind",
         "WebhookReceived.source",

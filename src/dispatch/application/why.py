@@ -28,6 +28,7 @@ from dispatch.domain.job.events import (
     JobOpened,
     JobRerouted,
     Output,
+    ReceiptRecorded,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -36,7 +37,7 @@ from dispatch.domain.job.events import (
 from dispatch.domain.job.refusals import JobUnknown
 from dispatch.domain.job.state import Job
 
-DECIDES_NOTHING = (StageFailed, EscalationAssigned, EscalationSnoozed, EscalationRaised)
+DECIDES_NOTHING = (StageFailed, EscalationAssigned, EscalationSnoozed, EscalationRaised, ReceiptRecorded)
 """Events that do not say why a job is where it is: what follows, or stands before them, does."""
 
 

@@ -59,6 +59,10 @@ FAILED = {
     "receipt_pending": Words(
         "the message was taken, and its receipt did not come", "resume the job to ask for the receipt again"
     ),
+    "receipt_missing": Words(
+        "the message was taken, and its provider sent no receipt in time",
+        "ask the provider by the message id; a receipt that still comes completes the job by itself",
+    ),
     "not_delivered": Words(
         "the provider could not deliver the message",
         "resume the job to ask again; if the answer stays, reach the person in another way",
@@ -106,6 +110,9 @@ def blocked(reason: str) -> Words:
 
 
 DEFERRED = {
+    "receipt_awaited": Words(
+        "the message was taken, and {0} has still time to send its receipt", "nothing: its receipt moves it on at once"
+    ),
     "breaker_open": Words(
         "the provider {0} fails too often at present and is left alone for a while",
         "nothing: it is tried again by itself",

@@ -21,6 +21,7 @@ from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.registers import Registers
 from dispatch.application.stages.stage import ProviderStage, PureStage, RegisterStage, Stage, Task
 from dispatch.application.tenants import TenantOf
+from dispatch.application.told import told
 from dispatch.domain.job.commands import (
     OUTCOME_UNKNOWN,
     Block,
@@ -121,6 +122,9 @@ class RunStage:
             waiting, lambda one: one.in_doubt and self.board.only_a_person_knows(stage.provider, one.job.provider)
         )
         crashes = await self._record_all(stage, unknown, GiveUp(OUTCOME_UNKNOWN, in_doubt=True))
+        known = told(stage, waiting, self.board, self.clock())
+        waiting, answered = parted(waiting, lambda one: one.job_id in known)
+        crashes += await asyncio.to_thread(self._record, stage, answered, known)
         if self.tenant_of and stage.acts:
             await asyncio.to_thread(self.tenant_of.learn, [one.job.batch_id for one in waiting])
         while waiting:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import SystemRandom
 
 from psycopg_pool import ConnectionPool
 from sqlalchemy import Engine
@@ -30,6 +31,7 @@ from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.adapters.postgres.queries import PostgresQueries
 from dispatch.adapters.postgres.rebuild import Rebuilt as Rebuilt
 from dispatch.adapters.postgres.rebuild import rebuild
+from dispatch.adapters.postgres.receipt_sheet import PostgresReceiptSheet
 from dispatch.adapters.postgres.reconciliations import PostgresRuns
 from dispatch.adapters.postgres.scale_book import PostgresScaleBook
 from dispatch.adapters.postgres.source_looks import PostgresSourceLooks
@@ -41,11 +43,6 @@ from dispatch.adapters.privacy.ledger import EncryptedLedger
 from dispatch.adapters.privacy.master_keys import MasterKeys
 from dispatch.adapters.privacy.rotation import Rotation
 from dispatch.adapters.privacy.vault import PostgresPersonVault
-from dispatch.adapters.seal.evidence import PostgresEvidence
-from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
-from dispatch.adapters.seal.keys import SealKey
-from dispatch.adapters.seal.notes import KeyInvalid
-from dispatch.adapters.seal.sealer import Sealer, SealRefused
 from dispatch.adapters.sources.addresses import Allowed
 from dispatch.adapters.sources.folders import Folders
 from dispatch.adapters.sources.places import RealPlaces
@@ -75,12 +72,12 @@ from dispatch.application.jobs import JobDesk
 from dispatch.application.notifications.desk import NotificationDesk
 from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
-from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.registers import Registers
 from dispatch.application.ports.statistics import Statistics
 from dispatch.application.provider_board import ShowProviders
+from dispatch.application.receipts import TakeReceipts
 from dispatch.application.replays import Replays
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
@@ -92,6 +89,7 @@ from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
+from dispatch.entrypoints.sealing import Sealing, wire_sealing
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
@@ -142,6 +140,8 @@ class App:
     provider_sheet: PostgresProviderSheet
     limiter: PostgresLimiter
     show_providers: ShowProviders
+    receipt_sheet: PostgresReceiptSheet
+    take_receipts: TakeReceipts
     explain_job: ExplainJob
     intake_sheet: PostgresIntakeSheet
     published: PublishedSheet
@@ -149,9 +149,7 @@ class App:
     reconciliations: PostgresRuns
     alarms: Alarms
     projector: Projector
-    seal_key: SealKey
-    sealer: Sealer
-    evidence: LedgerEvidence
+    sealing: Sealing
     checks: Mapping[str, Callable[[], str]]
     """What must be well for work to be taken; each answers a word or raises."""
     _engine: Engine
@@ -175,6 +173,7 @@ class App:
         self.due.prepare()
         self.source_looks.prepare()
         self.provider_sheet.prepare()
+        self.receipt_sheet.prepare()
         self.limiter.prepare()
         self.intake_sheet.prepare()
         self.reconciliations.prepare()
@@ -191,29 +190,11 @@ class App:
         """The rows of each table of a view. Raises KeyError for an unknown one."""
         return count_view(self.settings.database_url, name)
 
-    def sign_now(self) -> None:
-        """Seal what is recorded and copy the checkpoint out, without waiting for the role. Raises EvidenceMissing."""
-        try:
-            while self.sealer.step():
-                pass
-            self.sealer.export()
-        except (SealRefused, KeyInvalid) as error:
-            fix = "run `dispatch ledger verify`"
-            raise EvidenceMissing("seal_refused", str(error), "the ledger and its key", fix) from error
-
-    def rotate_seal_key(self) -> str:
-        """Sign with a new key from now on; answers its public half. Raises EvidenceMissing."""
-        try:
-            return self.seal_key.rotate().text()
-        except (KeyInvalid, FileNotFoundError) as error:
-            fix = "sign a first checkpoint with `dispatch ledger checkpoint --sign-now`"
-            raise EvidenceMissing("key_missing", str(error), str(self.seal_key.path), fix) from error
-
     def close(self) -> None:
         """Close every connection."""
         self.ledger.close()
         self.projector.close()
-        self.sealer.close()
+        self.sealing.sealer.close()
         self.limiter.close()
         self._pool.close()
         self._engine.dispose()
@@ -255,16 +236,13 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     open_notifications = OpenNotifications(ledger, persons, utc_now, os.urandom)
     declared, sheet = declared_providers(settings), PostgresProviderSheet(pool)
     published, gates, processes = PublishedSheet(pool), PostgresGates(pool), PostgresProcesses(pool)
+    receipt_sheet = PostgresReceiptSheet(pool)
     due = DueSheet(pool, gates)
     gatekeeper, limiter = Gatekeeper(gates, due.park), PostgresLimiter(open_limits_pool(url))
     specs = [one.spec for one in declared]
     zones = read_zones(settings.zone_limits)
     watchdog = Watchdog(ledger, PostgresGauges(pool), PostgresZoneBook(pool), zones, utc_now)
     endpoints = wire_endpoints(ledger, pool, keyring, settings)
-
-    exports = CheckpointFolder(settings.data / "checkpoints")
-    key_file = Path(settings.seal_key_file) if settings.seal_key_file else settings.data / "seal.key"
-    seal_key = SealKey(key_file, exports.path / ROTATIONS, settings.seal_origin)
 
     def check_migrations() -> str:
         reached, needed = current_revision(url), newest_revision()
@@ -315,6 +293,8 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         watchdog=watchdog,
         providers=declared,
         provider_sheet=sheet,
+        receipt_sheet=receipt_sheet,
+        take_receipts=TakeReceipts(ledger, receipt_sheet, utc_now, SystemRandom().random),
         show_providers=ShowProviders(specs, sheet),
         limiter=limiter,
         explain_job=ExplainJob(
@@ -334,9 +314,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         reconciliations=runs,
         alarms=Alarms(intake_sheet, queries, utc_now, runs, failures, endpoints.list_all, *limits, watchdog.last),
         projector=Projector(url, ledger),
-        seal_key=seal_key,
-        sealer=Sealer(url, seal_key, exports),
-        evidence=PostgresEvidence(url, seal_key, exports),
+        sealing=wire_sealing(settings),
         checks={"postgres": check_postgres, "migrations": check_migrations, "publisher": published.says},
         _engine=engine,
         _pool=pool,

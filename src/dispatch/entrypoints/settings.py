@@ -10,11 +10,12 @@ import msgspec
 
 from dispatch.application.limits import OutboundRates
 from dispatch.entrypoints.limit_settings import read_plan, read_proxies, read_rates, read_zones
+from dispatch.entrypoints.receipt_settings import read_receipt_secrets, read_receipts_by
 from dispatch.entrypoints.senders import read_senders
 
 PREFIX = "DISPATCH_"
 RUNTIME_FILE = "runtime.json"
-SECRETS = frozenset({"provider_api_key", "master_key", "webhook_senders"})
+SECRETS = frozenset({"provider_api_key", "master_key", "webhook_senders", "notifier_receipt_secrets"})
 URLS = frozenset({"database_url", "database_owner_url", "nats_url", "api_url"})
 RANGES: Mapping[str, tuple[float, float]] = {
     "http_port": (0, 65535),
@@ -23,6 +24,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "intake_workers": (1, 64),
     "provider_timeout_s": (0.01, 3600),
     "provider_connections_max": (1, 10_000),
+    "notifier_receipt_within_s": (0.1, 31_536_000),
     "work_ack_wait_s": (0.1, 3600),
     "events_kept_days": (0.001, 3650),
     "events_bytes_max": (1, 1 << 50),
@@ -45,6 +47,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
 """From and to, both allowed."""
 READERS: Mapping[str, Callable[[str], object]] = {
     "webhook_senders": read_senders,
+    "notifier_receipts": read_receipts_by,
+    "notifier_receipt_secrets": read_receipt_secrets,
     "inbound_plan": read_plan,
     "trusted_proxies": read_proxies,
     "provider_rates": read_rates,
@@ -78,6 +82,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Base URL of the notifier; empty: the simulator."""
     provider_api_key: str = ""
     """Key that the providers ask for."""
+    notifier_receipts: str = "ask"
+    """How receipts of that notifier come: ask, webhook (signed, to /v1/receipts/notifier) or both."""
+    notifier_receipt_secrets: str = ""
+    """Secrets that it may sign receipts with, `whsec_` and base64; several while they are exchanged."""
+    notifier_receipt_within_s: float = 3600.0
+    """So long a signed receipt is waited for: then it is asked for (both), or a person finds out (webhook)."""
     providers_file: str = ""
     """TOML file that declares providers, several per capability in their order; empty: one each, at the URLs above."""
     provider_prices: str = ""

@@ -7,7 +7,8 @@ from time import monotonic
 import pytest
 
 from dispatch.adapters.providers.receipts import PacedReceipts
-from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable, ReceiptStatus
+from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 class Scripted:

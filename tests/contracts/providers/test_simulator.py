@@ -94,9 +94,9 @@ async def test_the_scenario_changes_at_run_time_and_counts_are_told(simulate):
     assert await control(adapters, "GET", "/scenario") == (200, scenario)
     with pytest.raises(ProviderUnavailable, match="garbage"):
         await adapters.call("find", "job-1")
-    counts = {"requests": 3, "effects": 1, "duplicates": 1, "keys_seen": 1, "errors": {"garbage": 1}}
+    counts = {"requests": 3, "effects": 1, "duplicates": 1, "keys_seen": 1, "errors": {"garbage": 1}, "receipts": {}}
     assert await control(adapters, "GET", "/stats") == (200, counts)
-    nothing = {"requests": 0, "effects": 0, "duplicates": 0, "keys_seen": 0, "errors": {}}
+    nothing = {"requests": 0, "effects": 0, "duplicates": 0, "keys_seen": 0, "errors": {}, "receipts": {}}
     assert await control(adapters, "POST", "/reset") == (200, nothing)
 
 
@@ -223,7 +223,7 @@ async def test_it_runs_as_a_process_and_ends_cleanly(number: signal.Signals):
     [
         (["--set", "garbage=9"], "garbage is a rate from 0 to 1"),
         (["--set", "garbage"], "--set wants FIELD=VALUE"),
-        (["--scenario", "stormy"], "invalid choice: 'stormy'"),
+        (["--scenario", "stormy"], "no scenario is called 'stormy': choose from calm, demo"),
         (["--port", "70000"], "port must be 0-65535"),
     ],
 )

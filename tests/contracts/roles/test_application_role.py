@@ -83,9 +83,9 @@ def test_everything_that_the_system_does_it_can_do(app):
         pass
     while app.projector.step():
         pass
-    app.sign_now()
+    app.sealing.sign_now()
     app.ledger.append([start(new_id())])
-    app.sign_now()  # The last tile grows.
+    app.sealing.sign_now()  # The last tile grows.
     assert app.admit.natural_keys.claim("service-job", examples.BATCH_ID, [(1, new_id())]) == set()
     app.due.sweep(["validate"], stale=True)
     app.close_batches()

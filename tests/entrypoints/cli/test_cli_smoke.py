@@ -72,7 +72,7 @@ def test_nothing_of_it_stays(used, run, system, database_url):
     system.app.desk.cancel(system.app.queries.jobs(batch_id=used)[0].job_id, "ann", "moved")
     system.project()
     assert run("view", "rebuild", "--all").code == 0
-    system.app.sign_now()
+    system.app.sealing.sign_now()
     assert run("ledger", "verify", "--json").code == 0
 
 

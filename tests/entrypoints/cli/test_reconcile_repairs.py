@@ -9,11 +9,11 @@ import pytest
 
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.ledger import LedgerUnavailable
-from dispatch.application.ports.providers import ReceiptStatus
 from dispatch.application.ports.reconciling import StreamFacts, StreamSilent
 from dispatch.application.react import queue_after
 from dispatch.application.reconcile.scope import Scope
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.operations.events import ReconciliationRun, RepairKind
 from dispatch.entrypoints.reconciling import new_run_id
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from dispatch.adapters.postgres.receipt_sheet import TABLES as RECEIPT_TABLES
 from dispatch.adapters.postgres.roles import APPLICATION, READER
 from dispatch.adapters.postgres.views.catalogue import VIEWS, readable
 from dispatch.adapters.postgres.webhook_queue import TABLES as WEBHOOK_TABLES
@@ -81,7 +82,7 @@ def _made_by_the_application() -> list[str]:
     views = [kind() for kind in VIEWS.values()]
     rebuilding = [f"rebuild.{table}" for view in views for table in view.tables]
     sheets = ["ops.due_leases", "ops.due_offers", "ops.intake_turns", "ops.source_looks", "ops.reconciliations"]
-    sheets += ["ops.rate_limits", "ops.processes", *WEBHOOK_TABLES]
+    sheets += ["ops.rate_limits", "ops.processes", *WEBHOOK_TABLES, *RECEIPT_TABLES]
     return ["ops.positions", *sheets, *readable(views), *rebuilding]
 
 

@@ -7,7 +7,8 @@ import msgspec
 from pyreqwest.client import Client
 
 from dispatch.adapters.providers.http import bearer, call, endpoint
-from dispatch.application.ports.providers import Message, Notifier, ProviderRefused, ReceiptStatus
+from dispatch.application.ports.providers import Message, Notifier, ProviderRefused
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 class _Accepted(msgspec.Struct):

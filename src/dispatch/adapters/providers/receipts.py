@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from dispatch.application.ports.providers import Notifier, ProviderRefused, ProviderUnavailable, ReceiptStatus
+from dispatch.application.ports.providers import Notifier, ProviderRefused, ProviderUnavailable
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 OpenNotifier = Callable[[], AbstractAsyncContextManager[Notifier]]
 

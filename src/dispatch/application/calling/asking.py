@@ -1,6 +1,7 @@
 """A notifier that asks whether it has sent before it sends: for what is in doubt."""
 
-from dispatch.application.ports.providers import Message, Notifier, Providers, ReceiptStatus
+from dispatch.application.ports.providers import Message, Notifier, Providers
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 class AskingNotifier(Notifier):

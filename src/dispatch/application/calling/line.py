@@ -25,6 +25,14 @@ class InDoubt(StrEnum):
     PERSON = "person"  # It honours no keys and cannot be asked: a person finds out.
 
 
+class ReceiptsBy(StrEnum):
+    """How it becomes known what a provider has made of a message."""
+
+    ASK = "ask"  # `confirm` asks; a signed receipt that comes before is used as well.
+    WEBHOOK = "webhook"  # The provider sends it; where none comes in time, a person finds out.
+    BOTH = "both"  # The provider sends it; where none comes in time, it is asked.
+
+
 class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One provider as it is declared. Its name stands in the ledger, in limits and on screens."""
 
@@ -36,6 +44,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     price_millipence: int = 0  # Of one call, in thousandths of a penny.
     cap_millipence: int | None = None  # Spent in a day (UTC) at most.
     in_doubt: InDoubt = InDoubt.REPEAT
+    receipts: ReceiptsBy = ReceiptsBy.ASK
+    receipt_within_s: float = 3600.0  # So long a signed receipt is waited for.
 
     def serves(self, channel: str) -> bool:
         """Does it carry this channel? Any that is asked for no channel does."""

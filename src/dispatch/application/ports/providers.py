@@ -8,6 +8,8 @@ from typing import Protocol
 
 import msgspec
 
+from dispatch.domain.job.receipt_status import ReceiptStatus
+
 
 class ProviderUnavailable(Exception):
     """An accident that may pass: time-out, refused connection, 408, 425, 429 or 5xx, garbage in the answer.
@@ -83,14 +85,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     to: str
     template: str
     variables: dict[str, str]
-
-
-class ReceiptStatus(StrEnum):
-    """What became of a message that a provider accepted."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
 
 
 class ContactFinder(Protocol):

@@ -7,9 +7,9 @@ from typing import Any, Protocol
 
 import msgspec
 
-from dispatch.application.ports.providers import ReceiptStatus
 from dispatch.domain.batch.events import Event as BatchEvent
 from dispatch.domain.job.events import Event as JobEvent
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 
 class Span(msgspec.Struct, frozen=True):

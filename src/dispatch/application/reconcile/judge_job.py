@@ -13,6 +13,7 @@ from dispatch.domain.job.events import (
     JobCancelled,
     JobDelivered,
     JobOpened,
+    ReceiptRecorded,
     StageCompleted,
     StageStarted,
 )
@@ -81,8 +82,9 @@ def _history(events: Sequence[Event], job: Job, place: Place) -> Iterator[Findin
     if acts and CLEARS in job.route and not (clears and clears[0] < acts[0]):
         what = "sent before the consent gate had cleared it"
         yield place.finding(Code.SENT_WITHOUT_CLEARANCE, what, "no clearance before it", "StageCompleted of clear")
-    if ends and ends[0] < len(events) - 1:
-        after = type(events[ends[0] + 1]).__name__
+    after_end = [event for event in events[ends[0] + 1 :] if not isinstance(event, ReceiptRecorded)] if ends else []
+    if after_end:
+        after = type(after_end[0]).__name__
         yield place.finding(Code.MOVED_AFTER_END, "the job moved after it had ended", after, "nothing")
 
 

@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from dispatch.application.ports.providers import ReceiptStatus
 from dispatch.application.ports.reconciling import Comparison, ReceiptSource, SentJob, Span
 from dispatch.application.reconcile.findings import Code, Finding, Place
+from dispatch.domain.job.receipt_status import ReceiptStatus
 
 JOBS_PER_ASK = 20
 SILENCES_MAX = 3

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from dispatch.application.calling.line import ProviderSpec
 from dispatch.application.ports.providers import Providers
 from dispatch.application.ports.registers import Registers
 from dispatch.domain.job.commands import Outcome
@@ -54,6 +55,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     calls it once for each part, of which a job has `parts` as a rule.
     `channel` says by which channel a job's message goes, where that matters for who may carry it.
     `same_provider_as` names an earlier stage: whoever served the job there is asked here.
+    `known` says what can be answered without asking anybody, given who would be asked; None: the provider is asked.
     `acts` says that the call has an effect outside: the attempt is recorded before it, under its idempotency key.
     An accident (`ProviderUnavailable`) is tried again by `retry`; a refusal (`ProviderRefused`) goes before a person.
     """
@@ -63,6 +65,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     call: Callable[[Task, Providers], Awaitable[Outcome]]
     provider: str
     channel: Callable[[Job], str] | None = None
+    known: Callable[[Task, ProviderSpec], Outcome | None] | None = None
     same_provider_as: str = ""
     retry: RetryPolicy = RetryPolicy()
     in_flight_max: int = 100

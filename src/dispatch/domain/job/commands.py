@@ -7,6 +7,7 @@ import msgspec
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.events import Output
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
 
@@ -176,6 +177,19 @@ class RerouteJob(JobCommand, frozen=True, kw_only=True):
     reason: str
 
 
+class RecordReceipt(JobCommand, frozen=True, kw_only=True):
+    """Say what a provider said of a message: named by its own id, by the key it was sent under, or by both."""
+
+    provider: str
+    status: ReceiptStatus
+    said_at: datetime
+    message_id: str = ""
+    idempotency_key: str = ""
+    code: str = ""  # Of the provider, where it says more.
+
+
 OfPeople = SettleDoubt | AssignEscalation | SnoozeEscalation | RaiseEscalation
 
-Command = OpenJob | StartStage | PassOver | RecordOutcome | ResumeJob | OfPeople | CancelJob | ArchiveJob | RerouteJob
+OfWork = OpenJob | StartStage | PassOver | RecordOutcome | RecordReceipt
+
+Command = OfWork | ResumeJob | OfPeople | CancelJob | ArchiveJob | RerouteJob

@@ -19,6 +19,7 @@ from dispatch.domain.job.commands import (
     PassOver,
     Progressed,
     RecordOutcome,
+    RecordReceipt,
     RerouteJob,
     ResumeJob,
     StartStage,
@@ -39,6 +40,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.receipts import record_receipt
 from dispatch.domain.job.refusals import (
     JobAlreadyEnded,
     JobAlreadySent,
@@ -64,7 +66,7 @@ def decide(command: Command, job: Job) -> list[Event]:
     Raises:
         JobUnknown, RouteEmpty, RouteRepeatsStage, ScheduledInThePast, ScheduledTooFarAhead, JobNotEscalated,
         JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt, StageNotInRoute, StageNotSkippable: the command breaks a
-        rule; so does what `decide_of_people` raises.
+        rule; so do what `decide_of_people` and `record_receipt` raise.
     """
     match command:
         case OpenJob():
@@ -75,6 +77,9 @@ def decide(command: Command, job: Job) -> list[Event]:
             return pass_over(command, job)
         case RecordOutcome():
             return record_outcome(command, job)
+        case RecordReceipt():
+            _known(command, job)
+            return record_receipt(command, job)
         case ResumeJob():
             return resume(command, job)
         case CancelJob():

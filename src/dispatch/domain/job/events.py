@@ -6,6 +6,7 @@ import msgspec
 
 from dispatch.domain.consent import Permission
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.person import Person
 
 Output = dict[str, str | int | bool | list[str] | None]
@@ -190,6 +191,17 @@ class JobRerouted(JobEvent, frozen=True, kw_only=True):
     reason: str
 
 
+class ReceiptRecorded(JobEvent, frozen=True, kw_only=True):
+    """A provider said what became of a message; it changes nothing by itself, and may come after the job has ended."""
+
+    provider: str
+    message_id: str  # The provider's own.
+    status: ReceiptStatus  # Never `pending`.
+    said_at: datetime  # By the provider's clock.
+    code: str = ""
+    contradicts: bool = False  # It had said the other thing before.
+
+
 Event = (
     JobOpened
     | StageStarted
@@ -209,4 +221,5 @@ Event = (
     | JobCancelled
     | JobArchived
     | JobRerouted
+    | ReceiptRecorded
 )

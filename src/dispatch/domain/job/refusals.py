@@ -69,6 +69,18 @@ class ScheduledTooFarAhead(DomainError):
     code = "scheduled_too_far_ahead"
 
 
+class MessageNotSent(DomainError):
+    """The job has sent no such message, or it is not recorded yet that it has."""
+
+    code = "message_not_sent"
+
+
+class MessageOfAnotherProvider(DomainError):
+    """A provider can say what became of its own messages only."""
+
+    code = "message_of_another_provider"
+
+
 class StageNotInRoute(DomainError):
     """A job can only go on at a stage of its own route."""
 

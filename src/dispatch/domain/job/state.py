@@ -23,6 +23,7 @@ from dispatch.domain.job.events import (
     JobRerouted,
     JobResumed,
     Output,
+    ReceiptRecorded,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -30,6 +31,7 @@ from dispatch.domain.job.events import (
     StageStarted,
 )
 from dispatch.domain.job.priority import JobPriority
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.person import Person
 
 
@@ -79,6 +81,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     details: dict[str, str] = {}
     outputs: dict[str, Output] = {}
     sent: bool = False
+    sent_at: datetime | None = None
+    receipts: dict[str, tuple[ReceiptStatus, ...]] = {}  # What was said of each message, by its provider's id.
     channel: str = ""
     priority: JobPriority = JobPriority.NORMAL
 
@@ -148,6 +152,7 @@ def evolve(job: Job, event: Event) -> Job:
                 outputs=_outputs(job, event),
                 person=event.person or job.person,
                 sent=job.sent or event.stage == "dispatch",
+                sent_at=event.at if event.stage == "dispatch" else job.sent_at,
             )
         case StageFailed():
             return replace(
@@ -203,6 +208,9 @@ def evolve(job: Job, event: Event) -> Job:
             return replace(
                 job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before, outputs=outputs
             )
+        case ReceiptRecorded():
+            said = (*job.receipts.get(event.message_id, ()), event.status)
+            return replace(job, receipts={**job.receipts, event.message_id: said})
 
 
 def _outputs(job: Job, event: StageCompleted) -> dict[str, Output]:

@@ -183,7 +183,7 @@ def _rights(rights: Rights) -> Finding:
 def _seal(cli: Cli) -> Finding:
     """A look without hashing, which only `dispatch ledger verify` does."""
     with cli.open_app() as app:
-        standing = app.evidence.standing()
+        standing = app.sealing.evidence.standing()
     fix = 'run `dispatch ledger verify`, and see docs/runbook.md, "The ledger is not what was signed"'
     strays = [(position, "was put in after its place was sealed") for position in standing.late]
     strays += [(position, "was sealed and is gone") for position in standing.missing]

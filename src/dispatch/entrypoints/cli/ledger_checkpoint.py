@@ -24,8 +24,8 @@ def checkpoint(cli: Cli, sign_now: bool) -> None:
     """
     with cli.open_app() as app:
         if sign_now:
-            app.sign_now()
-        latest = app.evidence.latest()
+            app.sealing.sign_now()
+        latest = app.sealing.evidence.latest()
     if latest is None:
         fix = "run the role `sealer`, or add --sign-now"
         raise Refused("nothing_sealed", "nothing of this ledger is sealed yet", "ledger", fix)
@@ -50,7 +50,7 @@ def rotate_key(cli: Cli) -> None:
       dispatch ledger rotate-key --json
     """
     with cli.open_app() as app:
-        public_key = app.rotate_seal_key()
+        public_key = app.sealing.rotate_key()
     if cli.as_json:
         print_json({"public_key": public_key})
         return

@@ -43,7 +43,7 @@ def export(cli: Cli, first: int, last: int | None, out_file: Path, against: Path
     """
     note = against.read_text(encoding="utf-8") if against else None
     with cli.open_app() as app, progress_bar("writing", hidden=cli.as_json) as on_progress:
-        count = app.evidence.export(out_file, first, last, on_progress, against=note)
+        count = app.sealing.evidence.export(out_file, first, last, on_progress, against=note)
     if cli.as_json:
         print_json({"events": count, "file": str(out_file)})
     else:

@@ -34,8 +34,8 @@ def prove(cli: Cli, event: str, out_file: Path | None) -> None:
       dispatch ledger prove 019aaf6c-1c00-83f2-8c1e-7a4d00000007:1
     """
     with cli.open_app() as app:
-        position = app.evidence.find(event)
-        proof = app.evidence.prove(position)
+        position = app.sealing.evidence.find(event)
+        proof = app.sealing.evidence.prove(position)
     _answer(cli, proof, out_file, {"position": position})
 
 
@@ -56,7 +56,7 @@ def consistency(cli: Cli, first: str, second: str, out_file: Path | None) -> Non
       dispatch ledger consistency kept/2026-11-23.txt DATA/checkpoints/latest.txt --out grown.json
     """
     with cli.open_app() as app:
-        proof = app.evidence.consistency(_checkpoint(first), _checkpoint(second))
+        proof = app.sealing.evidence.consistency(_checkpoint(first), _checkpoint(second))
     _answer(cli, proof, out_file, {"first": first, "second": second})
 
 

@@ -44,7 +44,7 @@ def tail(cli: Cli, filters: Filters, limit: int, follow: bool) -> None:
         query = filters.query(app, limit=limit, newest_first=True)
         head = app.ledger.head()
         with suppress(KeyboardInterrupt) if follow else nullcontext():
-            _print(cli, app.evidence.entries(_through(query, head)) if head else [])
+            _print(cli, app.sealing.evidence.entries(_through(query, head)) if head else [])
             if follow:
                 _follow(cli, app, query, head)
 
@@ -62,8 +62,8 @@ def show(cli: Cli, event: str) -> None:
       dispatch ledger show 019aaf6c-1c00-83f2-8c1e-7a4d00000007:1 --json
     """
     with cli.open_app() as app:
-        position = app.evidence.find(event)
-        entries = app.evidence.entries(EntryQuery(after=position - 1, limit=1))
+        position = app.sealing.evidence.find(event)
+        entries = app.sealing.evidence.entries(EntryQuery(after=position - 1, limit=1))
     if not entries or entries[0].position != position:
         fix = "see what there is with `dispatch ledger tail`"
         raise Refused("event_unknown", "no event stands at this position", str(position), fix)
@@ -103,7 +103,7 @@ def search(cli: Cli, filters: Filters, limit: int) -> None:
       dispatch ledger search --since 2026-11-23T09:00 --until 2026-11-23T10:00 --json
     """
     with cli.open_app() as app:
-        entries = app.evidence.entries(filters.query(app, limit=limit))
+        entries = app.sealing.evidence.entries(filters.query(app, limit=limit))
     _print(cli, entries)
     if not entries and not cli.as_json:
         notes().print("No such events.")
@@ -120,7 +120,7 @@ def _follow(cli: Cli, app: "App", query: EntryQuery, after: int) -> None:
             time.sleep(POLL_S)
             continue
         fresh = msgspec.structs.replace(query, after=max(after, query.after), limit=AT_ONCE, newest_first=False)
-        entries = app.evidence.entries(_through(fresh, head))
+        entries = app.sealing.evidence.entries(_through(fresh, head))
         _print(cli, entries, headed=False)
         after = entries[-1].position if len(entries) == AT_ONCE else head
 

@@ -47,7 +47,7 @@ def verify(cli: Cli, since: Path | None, key: str | None) -> None:
     try:
         note = since.read_text(encoding="utf-8") if since else None
         with cli.open_app() as app, progress_bar("hashing", hidden=cli.as_json) as on_progress:
-            verdict = app.evidence.verify(since=note, key=key, on_progress=on_progress)
+            verdict = app.sealing.evidence.verify(since=note, key=key, on_progress=on_progress)
     except Exception as error:
         if not say(error, cli):
             raise

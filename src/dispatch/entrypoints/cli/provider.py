@@ -9,7 +9,10 @@ HERE = "dispatch.entrypoints.cli"
 
 @click.group(
     cls=LazyGroup,
-    lazy={"list": (f"{HERE}.provider_list:list_providers", "Every provider: breaker, health, spending, limits.")},
+    lazy={
+        "list": (f"{HERE}.provider_list:list_providers", "Every provider: breaker, health, spending, limits."),
+        "receipts": (f"{HERE}.provider_receipts:receipts", "Signed receipts: how many came, and which wait."),
+    },
 )
 def provider() -> None:
     """The providers, in the order in which they are asked.
@@ -18,4 +21,5 @@ def provider() -> None:
     Examples:
       dispatch provider list
       dispatch provider list --json | jq 'select(.state != "closed")'
+      dispatch provider receipts
     """

@@ -48,7 +48,7 @@ ASK_AGAIN_S = 0.5
     metavar="NAME",
     default="demo",
     show_default=True,
-    help="How the simulated providers behave: calm, demo, flaky, slow, rate_limited or garbage.",
+    help="How the simulated providers behave: a name, or a TOML file; docs/how_to/simulate_providers.md lists them.",
 )
 @shared_options
 @click.pass_obj

@@ -25,7 +25,7 @@ async def run(context: RoleContext) -> None:
     while not context.stop.is_set():
         async with leadership(settings.database_url, "sealer", context.stop) as over:
             if not context.stop.is_set():
-                await _seal(context.app.sealer, settings.checkpoint_every_s, over)
+                await _seal(context.app.sealing.sealer, settings.checkpoint_every_s, over)
 
 
 async def _seal(sealer: Sealer, checkpoint_every_s: float, over: asyncio.Event) -> None:

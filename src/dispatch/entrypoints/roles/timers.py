@@ -1,4 +1,4 @@
-"""The timers role: closes batches, runs replays, escalates what nobody answers, watches the zone, compares.
+"""The timers role: closes batches, runs replays, records late receipts, escalates, watches the zone, compares.
 
 Two of them are harmless.
 """
@@ -38,6 +38,8 @@ async def run(context: RoleContext) -> None:
                 log.info("batch.closed", batch_id=batch_id)
             for step in await asyncio.to_thread(context.app.replays.run):
                 log.info("replay.progressed", replay_id=step.replay_id, jobs=step.jobs, left=step.left)
+            if settled := await asyncio.to_thread(context.app.take_receipts.look_again):
+                log.info("receipts.settled", receipts=settled)
             for row in await asyncio.to_thread(context.app.control.end_elapsed):
                 log.info("pause.elapsed", pause=row.key, until=row.until)
             while await asyncio.to_thread(context.app.fold_addresses) and not context.stop.is_set():

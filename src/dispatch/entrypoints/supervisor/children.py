@@ -211,13 +211,13 @@ def play_roles(roles: tuple[str, ...], settings: Settings, log_file: Path, ready
     run_process(roles, settings, log_file=log_file, on_ready=lambda role, word: ready.send((role, word)))
 
 
-def play_simulator(scenario: str, port: int, ready: Connection) -> None:
+def play_simulator(scenario: str, port: int, receipts: dict[str, str], ready: Connection) -> None:
     """What the simulator's process runs. Raises OSError when the port was taken meanwhile."""
-    from dispatch.adapters.providers.simulator import Simulator, preset
+    from dispatch.adapters.providers.simulator import Simulator, changed, scenario_of
     from dispatch.entrypoints.roles.process import die_with_parent
 
     die_with_parent()
-    simulator = Simulator(preset(scenario), port=port)
+    simulator = Simulator(changed(scenario_of(scenario), receipts), port=port)
     ready.send(("simulator", simulator.base_url))
     simulator.run()
 

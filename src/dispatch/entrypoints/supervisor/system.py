@@ -19,6 +19,7 @@ from dispatch.entrypoints.supervisor.children import Children, free_port, play_r
 from dispatch.entrypoints.supervisor.crew import Crew
 from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.keeper import Keeper
+from dispatch.entrypoints.supervisor.receipts import with_receipts
 from dispatch.entrypoints.supervisor.runtime import runtime_note
 from dispatch.entrypoints.supervisor.steward import Steward
 
@@ -118,7 +119,8 @@ class System:
     def _use_simulator(self) -> None:
         port = free_port()
         self.simulator_url = f"http://127.0.0.1:{port}"
-        self._children.add("simulator", play_simulator, self._scenario, port)
+        self.settings, receipts = with_receipts(self.settings, self._scenario)
+        self._children.add("simulator", play_simulator, self._scenario, port, receipts)
         settings = self.settings
         self.settings = msgspec.structs.replace(
             settings,

@@ -21,6 +21,7 @@ from dispatch.adapters.postgres.views.escalations import EscalationsView
 from dispatch.adapters.postgres.views.failures import FailuresView
 from dispatch.adapters.postgres.views.fleets import FleetsView
 from dispatch.adapters.postgres.views.jobs import JobsView
+from dispatch.adapters.postgres.views.messages import MessagesView
 from dispatch.adapters.postgres.views.notifications import NotificationsView
 from dispatch.adapters.postgres.views.pauses import PausesView
 from dispatch.adapters.postgres.views.replays import ReplaysView
@@ -44,6 +45,7 @@ VIEWS: dict[str, type[View]] = {
         FleetsView,
         ZonesView,
         CompaniesView,
+        MessagesView,
     )
 }
 

@@ -21,6 +21,7 @@ from dispatch.domain.job.events import (
     JobOpened,
     JobRerouted,
     JobResumed,
+    ReceiptRecorded,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -68,18 +69,19 @@ MOVE = """
 UPDATE {schema}.jobs AS job
 SET status = coalesce(moved.status, job.status), stage = coalesce(moved.stage, job.stage),
     attempts = coalesce(moved.attempts, job.attempts), error_code = coalesce(moved.error_code, job.error_code),
-    changed_at = moved.changed_at, due_at = moved.due_at, version = moved.version
+    changed_at = coalesce(moved.changed_at, job.changed_at),
+    due_at = CASE WHEN moved.is_move THEN moved.due_at ELSE job.due_at END, version = moved.version
 FROM unnest(%b::text[]::uuid[], %b::text[], %b::text[], %b::int[], %b::text[], %b::timestamptz[], %b::timestamptz[],
-            %b::bigint[])
-     AS moved (job_id, status, stage, attempts, error_code, changed_at, due_at, version)
+            %b::boolean[], %b::bigint[])
+     AS moved (job_id, status, stage, attempts, error_code, changed_at, due_at, is_move, version)
 WHERE job.job_id = moved.job_id
 """
 
 
 class Move:
-    """What a job's later events change; None leaves a column as it is."""
+    """What a job's later events change; None leaves a column as it is, and so does everything where nothing moved."""
 
-    __slots__ = ("attempts", "changed_at", "due_at", "error_code", "stage", "status", "version")
+    __slots__ = ("attempts", "changed_at", "due_at", "error_code", "is_move", "stage", "status", "version")
 
     def __init__(self) -> None:
         self.status: JobStatus | None = None
@@ -88,10 +90,14 @@ class Move:
         self.error_code: str | None = None
         self.changed_at: datetime | None = None
         self.due_at: datetime | None = None
+        self.is_move = False
         self.version = 0
 
     def apply(self, event: Event, at: datetime, version: int) -> None:
-        self.changed_at, self.due_at, self.version = at, None, version
+        self.version = version
+        if isinstance(event, ReceiptRecorded):
+            return  # What follows from it is an event of its own.
+        self.is_move, self.changed_at, self.due_at = True, at, None
         match event:
             case JobOpened(route=route):
                 self._run(route[0], at)
@@ -136,7 +142,12 @@ class Move:
         self.status, self.stage, self.due_at = JobStatus.RUNNING, stage, at + STALE_AFTER
 
     def columns(self) -> tuple[Any, ...]:
+        """Of a new row."""
         return (self.status, self.stage, self.attempts, self.error_code, self.changed_at, self.due_at, self.version)
+
+    def changes(self) -> tuple[Any, ...]:
+        """Of a row that is there."""
+        return (*self.columns()[:-1], self.is_move, self.version)
 
 
 class JobsView(View):
@@ -174,7 +185,7 @@ class JobsView(View):
         if new:
             cursor.execute(self.sql(OPEN), _columns(new), prepare=True)
         if moves:
-            moved = [(job_id, *move.columns()) for job_id, move in moves.items()]
+            moved = [(job_id, *move.changes()) for job_id, move in moves.items()]
             cursor.execute(self.sql(MOVE), _columns(moved), prepare=True)
 
 

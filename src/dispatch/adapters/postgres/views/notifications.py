@@ -63,9 +63,11 @@ MOVE = """
 UPDATE {schema}.notifications AS seen
 SET status = coalesce(moved.status, seen.status), stage = coalesce(moved.stage, seen.stage),
     attempts = coalesce(moved.attempts, seen.attempts), error_code = coalesce(moved.error_code, seen.error_code),
-    changed_at = moved.changed_at, due_at = moved.due_at
-FROM unnest(%s::text[]::uuid[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-     AS moved (notification_id, status, stage, attempts, error_code, changed_at, due_at)
+    changed_at = coalesce(moved.changed_at, seen.changed_at),
+    due_at = CASE WHEN moved.is_move THEN moved.due_at ELSE seen.due_at END
+FROM unnest(%s::text[]::uuid[], %s::text[], %s::text[], %s::int[], %s::text[], %s::timestamptz[], %s::timestamptz[],
+            %s::boolean[])
+     AS moved (notification_id, status, stage, attempts, error_code, changed_at, due_at, is_move)
 WHERE seen.notification_id = moved.notification_id
 """
 COUNTED = ("accepted", "delivered", "blocked", "cancelled", "escalated")
@@ -107,11 +109,11 @@ class NotificationsView(View):
                 opened[stream] = (stream, event.channel, kind, event.priority.value, event.reference, event.at, at)
             moves.setdefault(stream, Move()).apply(event, event.at, record.version)
             _count(counts, stream, event)
-        new = [(*row, *_moved(moves.pop(stream))) for stream, row in opened.items()]
+        new = [(*row, *moves.pop(stream).columns()[:-1]) for stream, row in opened.items()]
         if new:
             cursor.execute(self.sql(OPEN), _columns(new))
         if moves:
-            cursor.execute(self.sql(MOVE), _columns([(stream, *_moved(move)) for stream, move in moves.items()]))
+            cursor.execute(self.sql(MOVE), _columns([(stream, *move.changes()[:-1]) for stream, move in moves.items()]))
         if counts:
             streams = sorted({stream for stream, _ in counts})
             cursor.execute(
@@ -139,10 +141,6 @@ def _count(counts: Counter[tuple[str, str]], stream: str, event: JobEvent) -> No
             counts[stream, "escalated"] -= 1
         case _:
             pass  # It neither ends a notification nor brings it before a person.
-
-
-def _moved(move: Move) -> tuple[Any, ...]:
-    return move.columns()[:-1]  # All but the version.
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

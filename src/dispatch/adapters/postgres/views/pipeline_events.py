@@ -17,9 +17,10 @@ WITH due AS (
            greatest(due.recorded_at, (event ->> 'due_at')::timestamptz, (event ->> 'scheduled_at')::timestamptz)
                AS from_at
     FROM due LEFT JOIN LATERAL (
-        SELECT split_part(topic, '.', 1) AS name, recorded_at AS at FROM ledger.stored_events AS later
+        SELECT split_part(topic, '.', 1) AS name, recorded_at AS at  -- Behind what is no answer.
+        FROM ledger.stored_events AS later
         WHERE later.originator_id = due.originator_id AND later.originator_version > due.originator_version
-              AND split_part(topic, '.', 1) NOT IN ('StageStarted', 'FailedOver')  -- The answer comes behind them.
+              AND split_part(topic, '.', 1) NOT IN ('StageStarted', 'FailedOver', 'ReceiptRecorded')
         ORDER BY later.originator_version LIMIT 1
     ) AS answer ON true
     WHERE NOT (event_type = 'StageCompleted' AND event ->> 'next_stage' = '')

@@ -3,7 +3,8 @@
 import argparse
 import sys
 
-from dispatch.adapters.providers.simulator.scenario import PRESETS, Scenario, changed, preset
+from dispatch.adapters.providers.simulator.presets import PRESETS, scenario_of
+from dispatch.adapters.providers.simulator.scenario import Scenario, changed
 from dispatch.adapters.providers.simulator.server import Simulator
 
 
@@ -12,7 +13,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dispatch.adapters.providers.simulator", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes any free port")
-    parser.add_argument("--scenario", choices=PRESETS, default="calm")
+    parser.add_argument(
+        "--scenario", default="calm", metavar="NAME|FILE.toml", help=f"{', '.join(PRESETS)}, or a TOML file of fields"
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -22,7 +25,7 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     try:
-        scenario = changed(preset(arguments.scenario), dict(_pair(text) for text in arguments.set))
+        scenario = changed(scenario_of(arguments.scenario), dict(_pair(text) for text in arguments.set))
         simulator = Simulator(scenario, arguments.host, arguments.port)
     except (OSError, ValueError, OverflowError) as error:
         parser.error(str(error))

@@ -12,7 +12,8 @@ import msgspec
 import uvloop
 
 from dispatch.adapters.providers.simulator.fates import Reply
-from dispatch.adapters.providers.simulator.scenario import CALM, Scenario, changed, preset
+from dispatch.adapters.providers.simulator.presets import preset
+from dispatch.adapters.providers.simulator.scenario import CALM, Scenario, changed
 from dispatch.adapters.providers.simulator.world import World
 
 BODY_BYTES_MAX = 1 << 20
@@ -42,9 +43,15 @@ class Simulator:
         connections: set[_Connection] = set()
         loop = asyncio.get_running_loop()
         server = await loop.create_server(lambda: _Connection(self.world, connections), sock=self._socket, backlog=1024)
+        receipts = asyncio.create_task(self.world.receipts.run())
+        stopping = asyncio.create_task(stop.wait())
         try:
-            await stop.wait()
+            await asyncio.wait({stopping, receipts}, return_when=asyncio.FIRST_COMPLETED)
+            if receipts.done():
+                await receipts  # Raises: it ends by a bug only.
         finally:
+            stopping.cancel()
+            receipts.cancel()
             server.close()
             for connection in list(connections):
                 connection.abort()
@@ -157,7 +164,7 @@ class _Connection(asyncio.Protocol):
             case b"GET", "/stats":
                 return Reply(200, msgspec.json.encode(self._world.stats()))
             case b"GET", "/scenario":
-                return Reply(200, msgspec.json.encode(self._world.scenario))
+                return Reply(200, self._shown())
             case b"POST", "/scenario":
                 return self._change()
             case b"POST", "/reset":
@@ -176,7 +183,13 @@ class _Connection(asyncio.Protocol):
             self._world.change(changed(base, changes))
         except ValueError as error:
             return Reply(400, msgspec.json.encode({"code": "bad_scenario", "message": str(error)}))
-        return Reply(200, msgspec.json.encode(self._world.scenario))
+        return Reply(200, self._shown())
+
+    def _shown(self) -> bytes:
+        """The scenario without its secret."""
+        scenario = self._world.scenario
+        secret = "(set)" if scenario.receipts_secret else ""
+        return msgspec.json.encode(msgspec.structs.asdict(scenario) | {"receipts_secret": secret})
 
 
 def _fields(query: str) -> dict[str, str]:

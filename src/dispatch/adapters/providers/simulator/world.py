@@ -2,11 +2,14 @@
 
 from collections import Counter
 from hashlib import blake2b
+from time import monotonic
 
 import msgspec
 
-from dispatch.adapters.providers.simulator.fates import Draw, Fates, Reply, error_inside
+from dispatch.adapters.providers.simulator.fates import Draw, Fate, Fates, Reply, error_inside
+from dispatch.adapters.providers.simulator.flapping import up_in_s
 from dispatch.adapters.providers.simulator.holders import DRAMA_MOBILES, holder, key_of
+from dispatch.adapters.providers.simulator.receipts import Receipts, failed
 from dispatch.adapters.providers.simulator.scenario import CALM, Scenario
 
 
@@ -18,6 +21,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     duplicates: int  # Repeats of an accepted key: answered with its id, without another effect.
     keys_seen: int  # Idempotency keys that ever arrived.
     errors: dict[str, int]  # Accidents and refusals by kind.
+    receipts: dict[str, int] = {}  # Signed receipts: planned, sent, given_up, tried_again; messages that were lost.
 
 
 class _Message(msgspec.Struct):
@@ -35,10 +39,12 @@ class World:
 
     def __init__(self, scenario: Scenario = CALM) -> None:
         self.scenario = scenario
+        self.receipts = Receipts(lambda: self.scenario, self.up_in_s)
         self.reset()
 
     def reset(self) -> None:
         """Forget every message, attempt and count."""
+        self.receipts.reset()
         self._requests = self._effects = self._duplicates = 0
         self._errors: Counter[str] = Counter()
         self._polls: Counter[str] = Counter()
@@ -49,6 +55,11 @@ class World:
         """Behave differently from now on: attempts count anew, what was accepted and counted stays."""
         self.scenario = scenario
         self._fates = Fates(scenario, self._errors)
+        self._began = monotonic()
+
+    def up_in_s(self) -> float:
+        """For so long it is down; 0 while it is up."""
+        return up_in_s(self.scenario, monotonic() - self._began)
 
     def stats(self) -> Stats:
         """The counts so far."""
@@ -58,6 +69,7 @@ class World:
             duplicates=self._duplicates,
             keys_seen=len(self._bodies),
             errors=dict(self._errors),
+            receipts={kind: number for kind, number in sorted(self.receipts.counts.items()) if number},
         )
 
     def find(self, query: dict[str, str], authorization: str) -> Reply:
@@ -66,7 +78,7 @@ class World:
         if not self._lets_in(authorization):
             return self._refused(401, "bad_credentials")
         key = key_of(query)
-        fate = self._fates.meet("contacts", key)
+        fate = self._meet("contacts", key)
         return fate.instead() or fate.after(self._contact(key, query))
 
     def verify(self, query: dict[str, str]) -> Reply:
@@ -76,7 +88,7 @@ class World:
             self._errors["bad_credentials"] += 1
             return error_inside("Invalid API key")
         email = query.get("email", "").lower()
-        fate = self._fates.meet("verify", email)
+        fate = self._meet("verify", email)
         return fate.instead() or fate.after(self._verification(email))
 
     def send(self, idempotency_key: str, body: bytes, authorization: str) -> Reply:
@@ -88,8 +100,8 @@ class World:
             return self._refused(400, "idempotency_key_missing")
         message_id = _message_id(idempotency_key)
         self._bodies.setdefault(message_id, None)
-        fate = self._fates.meet("messages", idempotency_key)
-        return fate.instead() or fate.after(self._accepted(message_id, body))
+        fate = self._meet("messages", idempotency_key)
+        return fate.instead() or fate.after(self._accepted(message_id, idempotency_key, body))
 
     def lookup(self, query: dict[str, str], authorization: str) -> Reply:
         """GET /messages?idempotency_key=KEY: the message that was accepted under this key."""
@@ -97,7 +109,7 @@ class World:
         if not self._lets_in(authorization):
             return self._refused(401, "bad_credentials")
         message_id = _message_id(query.get("idempotency_key", ""))
-        fate = self._fates.meet("lookups", message_id)
+        fate = self._meet("lookups", message_id)
         found = self._bodies.get(message_id) is not None
         reply = Reply(200, b'{"id":"%b"}' % message_id.encode()) if found else Reply(404, b'{"code":"no_such_message"}')
         return fate.instead() or fate.after(reply)
@@ -107,8 +119,14 @@ class World:
         self._requests += 1
         if not self._lets_in(authorization):
             return self._refused(401, "bad_credentials")
-        fate = self._fates.meet("receipts", message_id)
+        fate = self._meet("receipts", message_id)
         return fate.instead() or fate.after(self._receipt(message_id))
+
+    def _meet(self, place: str, key: str) -> Fate:
+        if self.scenario.flap_down_s and self.up_in_s():
+            self._errors["down"] += 1
+            return Fate("dropped" if self.scenario.flap_drops else "unavailable")
+        return self._fates.meet(place, key)
 
     def _contact(self, reference: str, query: dict[str, str]) -> Reply:
         draw = Draw(self.scenario.seed, "contact", reference)
@@ -135,7 +153,7 @@ class World:
             return Reply(200, b'{"result":"unknown"}')
         return Reply(200, b'{"result":"ok"}')
 
-    def _accepted(self, message_id: str, body: bytes) -> Reply:
+    def _accepted(self, message_id: str, idempotency_key: str, body: bytes) -> Reply:
         accepted, content = self._bodies[message_id], hash(body)
         if accepted is None:
             try:
@@ -146,6 +164,7 @@ class World:
                 return self._refused(422, "no_such_mailbox")
             self._bodies[message_id] = content
             self._effects += 1
+            self.receipts.take(message_id, idempotency_key)
         elif accepted == content:
             self._duplicates += 1
         else:
@@ -159,8 +178,8 @@ class World:
             self._polls[message_id] += 1
             if self._polls[message_id] <= self.scenario.receipts_pending_polls:
                 return Reply(200, b'{"status":"pending"}')
-        failed = Draw(self.scenario.seed, "receipt", message_id).share(0) < self.scenario.receipts_failed
-        return Reply(200, b'{"status":"failed"}' if failed else b'{"status":"delivered"}')
+        is_failed = failed(self.scenario, message_id)
+        return Reply(200, b'{"status":"failed"}' if is_failed else b'{"status":"delivered"}')
 
     def _lets_in(self, authorization: str) -> bool:
         return not self.scenario.api_key or authorization == f"Bearer {self.scenario.api_key}"

@@ -1,0 +1,175 @@
+"""What a provider says of a message: once, at its job, and in whatever order the same in the end."""
+
+from datetime import timedelta
+from itertools import permutations
+from typing import Any
+
+import pytest
+
+from dispatch.domain.errors import DomainError
+from dispatch.domain.job.commands import ArchiveJob, RecordReceipt, ResumeJob
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.events import (
+    JobArchived,
+    JobDelivered,
+    JobEscalated,
+    JobResumed,
+    ReceiptRecorded,
+    StageCompleted,
+    StageDeferred,
+    StageFailed,
+    StageStarted,
+)
+from dispatch.domain.job.receipt_status import ReceiptStatus
+from dispatch.domain.job.receipts import receipt_of
+from dispatch.domain.job.refusals import JobUnknown, MessageNotSent, MessageOfAnotherProvider
+from dispatch.domain.job.state import JobStatus
+from examples import JOB_ID, NOON, opened
+from given import Given
+
+SAID = NOON - timedelta(seconds=3)
+DELIVERED, FAILED, PENDING = ReceiptStatus.DELIVERED, ReceiptStatus.FAILED, ReceiptStatus.PENDING
+
+
+def of_job(kind: type[Any], **fields: Any) -> Any:
+    return kind(**{"job_id": JOB_ID, "at": NOON} | fields)
+
+
+def say(status: ReceiptStatus, **fields: Any) -> RecordReceipt:
+    named = {"message_id": "m-1"} if not fields.keys() & {"message_id", "idempotency_key"} else {}
+    return of_job(RecordReceipt, **{"provider": "main", "status": status, "said_at": SAID} | named | fields)
+
+
+def said(status: ReceiptStatus, **fields: Any) -> ReceiptRecorded:
+    told = {"provider": "main", "message_id": "m-1", "status": status, "said_at": SAID}
+    return of_job(ReceiptRecorded, **told | fields)
+
+
+def confirmed(attempt: int = 1) -> list[Any]:
+    output = {"receipt": "delivered", "provider": "main"}
+    done = of_job(StageCompleted, stage="confirm", attempt=attempt, next_stage="", output=output)
+    return [done, of_job(JobDelivered)]
+
+
+at_dispatch = [opened, of_job(StageCompleted, stage="verify", attempt=1, next_stage="dispatch")]
+started = of_job(StageStarted, stage="dispatch", attempt=1, idempotency_key=f"dispatch.{JOB_ID}", provider="main")
+sent = of_job(
+    StageCompleted,
+    stage="dispatch",
+    attempt=1,
+    next_stage="confirm",
+    output={"message_id": "m-1", "channel": "email", "provider": "main"},
+)
+at_confirm = [*at_dispatch, started, sent]
+waiting = of_job(
+    StageDeferred, stage="confirm", attempt=1, reason="receipt_awaited:main", due_at=NOON + timedelta(hours=1)
+)
+not_delivered = [
+    of_job(StageFailed, stage="confirm", attempt=1, error_code="not_delivered", transient=False, provider="main"),
+    of_job(JobEscalated, stage="confirm", reason="not_delivered", provider="main"),
+]
+
+
+@pytest.mark.parametrize("more", [[], [waiting]], ids=["before it is asked for", "while it is waited for"])
+def test_a_delivered_message_completes_the_job_at_once(more: list[Any]):
+    Given(decider, *at_confirm, *more).when(say(DELIVERED)).then(said(DELIVERED), *confirmed())
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"idempotency_key": f"dispatch.{JOB_ID}"},
+        {"idempotency_key": f"dispatch.{JOB_ID}", "message_id": "m-1"},
+    ],
+)
+def test_a_message_may_be_named_by_the_key_that_it_was_sent_under(named: dict[str, str]):
+    Given(decider, *at_confirm).when(say(DELIVERED, **named)).then(said(DELIVERED), *confirmed())
+
+
+@pytest.mark.acceptance("X22", part="a message that its provider could not deliver goes before a person, with why")
+def test_a_failed_message_brings_the_job_before_a_person():
+    Given(decider, *at_confirm, waiting).when(say(FAILED, code="30003")).then(
+        said(FAILED, code="30003"), *not_delivered
+    )
+
+
+def test_what_is_not_final_records_nothing():
+    Given(decider, *at_confirm).when(say(PENDING)).then_nothing()
+
+
+@pytest.mark.parametrize("status", [DELIVERED, FAILED])
+def test_a_repeated_receipt_records_nothing(status: ReceiptStatus):
+    first = decider.decide(say(status), decider.fold(at_confirm))
+    later = say(status, at=NOON + timedelta(minutes=5), said_at=NOON)
+    Given(decider, *at_confirm, *first).when(later).then_nothing()
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"message_id": "m-2"},
+        {"idempotency_key": f"dispatch.{JOB_ID}", "message_id": "m-2"},
+        {"idempotency_key": f"verify.{JOB_ID}"},
+        {"idempotency_key": "dispatch.another"},
+    ],
+)
+def test_a_message_that_the_job_did_not_send_is_not_its_own(named: dict[str, str]):
+    Given(decider, *at_confirm).when(say(DELIVERED, **named)).then_refused(MessageNotSent)
+
+
+@pytest.mark.parametrize("so_far", [at_dispatch, [*at_dispatch, started]], ids=["not asked", "asked"])
+def test_a_receipt_that_comes_before_the_send_is_recorded_has_to_wait(so_far: list[Any]):
+    key = f"dispatch.{JOB_ID}"
+    Given(decider, *so_far).when(say(DELIVERED, idempotency_key=key)).then_refused(MessageNotSent)
+    Given(decider).when(say(DELIVERED)).then_refused(JobUnknown)
+
+
+def test_nobody_can_say_what_became_of_the_message_of_another():
+    Given(decider, *at_confirm).when(say(DELIVERED, provider="spare")).then_refused(MessageOfAnotherProvider)
+
+
+def test_delivered_after_failed_takes_the_job_back_from_the_person():
+    resumed = of_job(JobResumed, stage="confirm", by="receipt:main")
+    Given(decider, *at_confirm, said(FAILED), *not_delivered).when(say(DELIVERED)).then(
+        said(DELIVERED, contradicts=True), resumed, *confirmed(attempt=2)
+    )
+
+
+def test_failed_after_delivered_is_recorded_and_the_job_stays_delivered():
+    Given(decider, *at_confirm, said(DELIVERED), *confirmed()).when(say(FAILED)).then(said(FAILED, contradicts=True))
+
+
+def test_a_job_that_a_person_put_aside_stays_there():
+    archived = of_job(JobArchived, stage="confirm", by="ann", reason="told by phone")
+    Given(decider, *at_confirm, said(FAILED), *not_delivered, archived).when(say(DELIVERED)).then(
+        said(DELIVERED, contradicts=True)
+    )
+
+
+def test_failed_after_a_person_had_it_tried_again_is_left_to_who_asks():
+    resumed = of_job(JobResumed, stage="confirm", by="ann")
+    Given(decider, *at_confirm, said(FAILED), *not_delivered, resumed).when(say(FAILED)).then_nothing()
+
+
+@pytest.mark.parametrize("order", list(permutations([DELIVERED, FAILED, DELIVERED, FAILED, PENDING])))
+def test_in_whatever_order_receipts_come_the_job_ends_alike(order: tuple[ReceiptStatus, ...]):
+    job, recorded = decider.fold(at_confirm), []
+    for status in order:
+        events = decider.decide(say(status), job)
+        recorded += events
+        job = decider.fold(events, job)
+    assert job.status is JobStatus.DELIVERED
+    assert receipt_of(job) is DELIVERED
+    assert [type(event) for event in recorded].count(JobDelivered) == 1
+    receipts = [event for event in recorded if isinstance(event, ReceiptRecorded)]
+    assert {receipt.status for receipt in receipts} == {DELIVERED, FAILED}
+    assert [receipt.contradicts for receipt in receipts] == [False, True]
+
+
+def test_a_job_of_which_a_receipt_came_can_still_be_put_aside_or_tried_again():
+    before_a_person = decider.fold([*at_confirm, said(FAILED), *not_delivered])
+    for command in (of_job(ResumeJob, by="ann"), of_job(ArchiveJob, by="ann", reason="told by phone")):
+        try:
+            assert decider.decide(command, before_a_person)
+        except DomainError as refusal:
+            pytest.fail(f"refused: {refusal}")
