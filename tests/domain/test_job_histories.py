@@ -217,6 +217,8 @@ def test_a_person_is_asked_after_the_attempts_of_the_policy_and_no_sooner_for_ac
                 assert accidents[e.stage] <= POLICY.attempts_max
             case happened.StageFailed():
                 accidents[e.stage] = POLICY.attempts_max
+            case happened.StageCompleted():
+                accidents[e.stage] = 0  # The next part of the stage has attempts of its own.
             case happened.RetryScheduled():
                 assert accidents[e.stage] < POLICY.attempts_max
                 assert e.due_at > e.at
