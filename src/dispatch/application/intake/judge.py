@@ -6,9 +6,10 @@ from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
+from dispatch.application.intake.chunks import judged_frames
 from dispatch.application.intake.drift import DriftWatch
 from dispatch.application.intake.formats import Format, layout_of, records_of
+from dispatch.application.intake.frames import Frame
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
@@ -52,13 +53,13 @@ def judge(
     *,
     overlay: Overlay | None = None,
     on_progress: Progress | None = None,
-    on_good: Callable[[GoodRow], None] | None = None,
+    on_good: Callable[[Frame], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
 ) -> Judgement:
     """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
-    With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Each accepted row is
+    With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Accepted rows are
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
 
     Raises:
@@ -66,15 +67,13 @@ def judge(
     """
     layout = layout or layout_of(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
-    make = good_rows_maker(profile)
     rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
     row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
-    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     watch = DriftWatch()
     rows = overlay.over(records) if overlay else records
-    for judged in judged_chunks(rows, profile, layout):
+    for judged in judged_frames(rows, profile, layout, only_counted=on_good is None):
         chunk = judged
         for row, line, cells in judged.refused:
             rejected += 1
@@ -87,15 +86,13 @@ def judge(
                 stopped_at_row = row
                 chunk = judged.through(row)
                 break
-        fresh = seen.add_all(chunk.keys)
+        fresh = seen.add_all(chunk.good.keys)
         accepted += sum(fresh)
         duplicates += len(fresh) - sum(fresh)
         kept = chunk.keep(fresh)
-        if price_at is not None:
-            value_pence += sum(price or 0 for price in kept.columns[price_at])
+        value_pence += sum(price or 0 for price in kept.prices)
         if on_good:
-            for good in make(kept):
-                on_good(good)
+            on_good(kept.good)
         row = chunk.row_through
         if on_progress and row % PROGRESS_EVERY_ROWS == 0:
             on_progress(row, records.bytes_read)
@@ -130,9 +127,9 @@ def rows_at_most_of(path: Path) -> int:
     return breaks - (last in {b"\n", b"\r"})
 
 
-def good_rows(
+def good_frames(
     path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
-) -> Iterator[GoodRow]:
+) -> Iterator[Frame]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -141,8 +138,16 @@ def good_rows(
         FileRefused: as `judge`, but for `no_rows`.
     """
     layout = layout or layout_of(path, profile)
-    seen, make, records = SeenKeys(), good_rows_maker(profile), records_of(path, layout)
-    for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
-        fresh = chunk.keep(seen.add_all(chunk.keys))
+    seen, records = SeenKeys(), records_of(path, layout)
+    for chunk in judged_frames(overlay.over(records) if overlay else records, profile, layout):
+        fresh = chunk.good.keep(seen.add_all(chunk.good.keys))
         if chunk.row_through > after_row:
-            yield from (row for row in make(fresh) if row.row > after_row)
+            yield fresh.keep([row > after_row for row in fresh.rows])
+
+
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
+    """As `good_frames`, row by row."""
+    for frame in good_frames(path, profile, layout, overlay=overlay, after_row=after_row):
+        yield from frame.good_rows()
