@@ -86,6 +86,7 @@ from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
 from dispatch.domain.batch.desk import DeskRules
+from dispatch.entrypoints.assistant import open_assistant
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
@@ -203,7 +204,9 @@ class App:
             raise EvidenceMissing("key_missing", str(error), str(self.seal_key.path), fix) from error
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end the second process."""
+        if self.admit.assistant:
+            self.admit.assistant.close()
         self.ledger.close()
         self.projector.close()
         self.sealer.close()
@@ -240,7 +243,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     places = RealPlaces(folders, Web(Allowed(settings.source_private_hosts)))
     looks, limits = PostgresSourceLooks(pool), (settings.dead_letters_max, settings.backlog_max)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
-    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
+    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk, assistant=open_assistant(settings))
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)

@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
+from pathlib import Path
 from time import perf_counter
 from typing import TypeVar, cast
 
@@ -13,10 +14,11 @@ from dispatch.application.handle import handle
 from dispatch.application.intake.frames import Frame, chunks_of
 from dispatch.application.intake.judge import Progress, good_frames, judge
 from dispatch.application.intake.overlay import overlay_of
-from dispatch.application.intake.preparing import Claimed, ReadyChunk, prepare
+from dispatch.application.intake.preparing import Claimed, ReadyChunk, prepare_each
 from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.refused import FileRefused
 from dispatch.application.intake.spool import Spool
+from dispatch.application.ports.assistant import Assistant
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.files import FileStore
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
@@ -31,6 +33,9 @@ from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 10_000
 """One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
+
+ASSISTED_FROM_BYTES = 8 << 20
+"""The second process takes a second to start, once: for smaller files nobody waits for it."""
 
 ACTOR = "intake"
 NOBODY_IS_ASKED = DeskRules()
@@ -55,6 +60,8 @@ class AdmitBatch:
     clock: Clock
     rows_per_chunk: int = ROWS_PER_CHUNK
     desk: DeskRules = NOBODY_IS_ASKED
+    assistant: Assistant | None = None
+    assisted_from_bytes: int = ASSISTED_FROM_BYTES
 
     def __call__(
         self, batch_id: str, on_progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False
@@ -82,14 +89,16 @@ class AdmitBatch:
         """Phase one. Nothing of the rows is recorded until all of them were judged."""
         started = perf_counter()
         command: Command
+        path = self.files.path(batch.file_hash)
         try:
             found = judge(
-                self.files.path(batch.file_hash),
+                path,
                 self._profile(batch),
                 overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
                 budget=Budget(batch.error_threshold_percent),
+                assistant=self._assistant_for(path),
             )
         except FileRefused as refused:
             command = RejectBatch(batch_id=batch_id, at=self.clock(), code=refused.code, reason=str(refused))
@@ -128,16 +137,14 @@ class AdmitBatch:
     ) -> "_End":
         """Chunk by chunk, each with its marker in one transaction.
 
-        While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
+        While one is recorded, the next is prepared, and the keys of the one after it are claimed.
         """
         batch, version = self._load(batch_id)
         if batch.status is not BatchStatus.ADMITTING:
             return _End.STOPPED  # A person takes the import back.
         chunks = chunks_of(rows_behind(batch.row_through), self.rows_per_chunk)
-        with (
-            _ahead("claim-chunk", (self._claim(batch_id, batch, chunk) for chunk in chunks)) as claimed,
-            _ahead("prepare-chunk", (prepare(self.ledger, chunk) for chunk in claimed)) as ready,
-        ):
+        claims = (self._claim(batch_id, batch, chunk) for chunk in chunks)
+        with self._prepared(claims, self._assistant_for(self.files.path(batch.file_hash))) as ready:
             for chunk in ready:
                 try:
                     events = self._admit_chunk(batch_id, batch, version, chunk)
@@ -151,11 +158,26 @@ class AdmitBatch:
                     return _End.STOPPED
         return _End.ALL_ROWS
 
+    @contextmanager
+    def _prepared(self, claims: Iterator[Claimed], assistant: Assistant | None) -> Iterator[Iterator[ReadyChunk]]:
+        if assistant:
+            with assistant.work(prepare_each, claims) as answers, _ahead("take-chunk", answers) as ready:
+                yield ready
+        else:
+            with (
+                _ahead("claim-chunk", claims) as claimed,
+                _ahead("prepare-chunk", prepare_each(self.ledger, claimed)) as ready,
+            ):
+                yield ready
+
+    def _assistant_for(self, path: Path) -> Assistant | None:
+        return self.assistant if path.stat().st_size >= self.assisted_from_bytes else None
+
     def _claim(self, batch_id: str, batch: Batch, chunk: list[Frame]) -> Claimed:
         keys = [pair for frame in chunk for pair in zip(frame.rows, frame.keys, strict=True)]
         taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
         cause = self._cause(batch_id, "chunk", batch.resets, keys[-1][0])
-        return Claimed(batch_id, batch, self.clock(), cause, chunk, sorted(taken))
+        return Claimed(batch_id, batch, self._profile(batch), self.clock(), cause, chunk, sorted(taken))
 
     def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: ReadyChunk) -> list[Event]:
         marker = AdmitChunk(

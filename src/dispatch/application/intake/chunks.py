@@ -1,6 +1,6 @@
 """Rows judged a thousand at a time, column by column; `RowReader` judges one row, with the same verdicts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -61,15 +61,38 @@ class Judged(NamedTuple):
 
 
 def judged_frames(
-    rows: Iterable[Row], profile: Profile, layout: Layout, *, only_counted: bool = False
-) -> Iterator[Judged]:
-    """These rows judged, and the good ones made, some at a time. Raises what reading them raises."""
+    rows: Iterable[Row],
+    profile: Profile,
+    layout: Layout,
+    *,
+    only_counted: bool = False,
+    first: int = 0,
+    every: int = 1,
+) -> Generator[Judged]:
+    """These rows judged, and the good ones made, a chunk at a time; chunk `first` and from there `every` so-many-th.
+
+    Raises what reading them raises.
+    """
     make = good_rows_maker(profile)
     price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
-    for chunk in judged_chunks(rows, profile, layout):
+    for chunk in judged_chunks(_every(rows, first, every) if every > 1 else rows, profile, layout):
         prices = () if price_at is None else chunk.columns[price_at]
         good = Frame(chunk.rows, chunk.keys, b"" if only_counted else encoded(make(chunk)))
         yield Judged(chunk.row_through, chunk.refused, good, prices)
+
+
+def _every(rows: Iterable[Row], first: int, every: int) -> Iterator[Row]:
+    """The rows of these chunks."""
+    coming = iter(rows)
+    skipped = first * ROWS_PER_CHUNK
+    while True:
+        for _ in islice(coming, skipped):
+            pass
+        mine = list(islice(coming, ROWS_PER_CHUNK))
+        if not mine:
+            return
+        yield from mine
+        skipped = (every - 1) * ROWS_PER_CHUNK
 
 
 def judged_chunks(rows: Iterable[Row], profile: Profile, layout: Layout) -> Iterator[Chunk]:

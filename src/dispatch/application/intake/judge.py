@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -16,6 +17,8 @@ from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
+from dispatch.application.intake.shares import judged_together
+from dispatch.application.ports.assistant import Assistant
 from dispatch.domain.rows import Budget, RowError
 
 ERRORS_PER_CODE_MAX = 1000
@@ -56,14 +59,17 @@ def judge(
     on_good: Callable[[Frame], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
+    assistant: Assistant | None = None,
 ) -> Judgement:
     """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
     With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Accepted rows are
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
+    `assistant` judges half of a CSV file without corrections; the answer is the same.
 
     Raises:
         FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
+        AssistantGone: ask again.
     """
     layout = layout or layout_of(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
@@ -72,32 +78,37 @@ def judge(
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     watch = DriftWatch()
-    rows = overlay.over(records) if overlay else records
-    for judged in judged_frames(rows, profile, layout, only_counted=on_good is None):
-        chunk = judged
-        for row, line, cells in judged.refused:
-            rejected += 1
-            for refusal in read.refusals(cells):
-                watch.add(refusal.column, refusal.code, refusal.text)
-                by_code[refusal.code.value] += 1
-                if by_code[refusal.code.value] <= errors_per_code_max:
-                    errors.append(read.explain(refusal, row, line))
-            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
-                stopped_at_row = row
-                chunk = judged.through(row)
+    if assistant and on_good and not overlay and layout.format == Format.CSV:
+        judging = judged_together(assistant, records, path, profile, layout)
+    else:
+        rows = overlay.over(records) if overlay else records
+        judging = judged_frames(rows, profile, layout, only_counted=on_good is None)
+    with closing(judging):
+        for judged in judging:
+            chunk = judged
+            for row, line, cells in judged.refused:
+                rejected += 1
+                for refusal in read.refusals(cells):
+                    watch.add(refusal.column, refusal.code, refusal.text)
+                    by_code[refusal.code.value] += 1
+                    if by_code[refusal.code.value] <= errors_per_code_max:
+                        errors.append(read.explain(refusal, row, line))
+                if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
+                    stopped_at_row = row
+                    chunk = judged.through(row)
+                    break
+            fresh = seen.add_all(chunk.good.keys)
+            accepted += sum(fresh)
+            duplicates += len(fresh) - sum(fresh)
+            kept = chunk.keep(fresh)
+            value_pence += sum(price or 0 for price in kept.prices)
+            if on_good:
+                on_good(kept.good)
+            row = chunk.row_through
+            if on_progress and row % PROGRESS_EVERY_ROWS == 0:
+                on_progress(row, records.bytes_read)
+            if stopped_at_row:
                 break
-        fresh = seen.add_all(chunk.good.keys)
-        accepted += sum(fresh)
-        duplicates += len(fresh) - sum(fresh)
-        kept = chunk.keep(fresh)
-        value_pence += sum(price or 0 for price in kept.prices)
-        if on_good:
-            on_good(kept.good)
-        row = chunk.row_through
-        if on_progress and row % PROGRESS_EVERY_ROWS == 0:
-            on_progress(row, records.bytes_read)
-        if stopped_at_row:
-            break
     if row == 0:
         raise no_rows()
     if on_progress:

@@ -1,13 +1,13 @@
 """What is done about a chunk of good rows before it is recorded: their jobs are opened, encrypted and encoded."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
 
 from dispatch.application.intake.frames import Frame
 from dispatch.application.intake.opening import open_jobs
-from dispatch.application.intake.profiles import profile_named
+from dispatch.application.intake.profiles import Profile
 from dispatch.application.ports.ledger import Cause, EventLedger, Prepared
 from dispatch.domain.batch.state import Batch
 
@@ -17,6 +17,7 @@ class Claimed(msgspec.Struct, frozen=True):
 
     batch_id: str
     batch: Batch
+    profile: Profile
     at: datetime
     cause: Cause
     frames: Sequence[Frame]
@@ -32,11 +33,14 @@ class ReadyChunk(msgspec.Struct, frozen=True):
     taken: int
 
 
-def prepare(ledger: EventLedger, claimed: Claimed) -> ReadyChunk:
-    """All that can be done about a chunk before it is recorded. Raises as `open_jobs` and `EventLedger.prepare`."""
-    batch, taken = claimed.batch, frozenset(claimed.taken)
-    rows = [row for frame in claimed.frames for row in frame.good_rows()]
-    new = [row for row in rows if row.row not in taken] if taken else rows
-    profile = profile_named(batch.profile, batch.profile_version)
-    jobs = ledger.prepare(open_jobs(claimed.batch_id, batch, profile, new, claimed.at, claimed.cause))
-    return ReadyChunk(claimed.cause, rows[-1].row, jobs, len(taken))
+def prepare_each(ledger: EventLedger, chunks: Iterator[Claimed]) -> Iterator[ReadyChunk]:
+    """All that can be done about chunks before they are recorded; here or in a second process.
+
+    Raises while iterating: as `open_jobs` and `EventLedger.prepare`.
+    """
+    for chunk in chunks:
+        taken = frozenset(chunk.taken)
+        rows = [row for frame in chunk.frames for row in frame.good_rows()]
+        new = [row for row in rows if row.row not in taken] if taken else rows
+        opened = open_jobs(chunk.batch_id, chunk.batch, chunk.profile, new, chunk.at, chunk.cause)
+        yield ReadyChunk(chunk.cause, rows[-1].row, ledger.prepare(opened), len(taken))
