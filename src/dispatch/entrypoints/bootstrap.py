@@ -85,16 +85,13 @@ from dispatch.application.take_back import TakeBack
 from dispatch.application.tenants import TenantOf
 from dispatch.application.webhooks.desk import EndpointDesk
 from dispatch.application.work import RunStage
-from dispatch.domain.batch.desk import DeskRules
 from dispatch.entrypoints.assistant import open_assistant
+from dispatch.entrypoints.desk_settings import desk_rules
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.providers import open_switchboard
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
-
-PENCE = 100
-WHOLE_PERCENT = 100
 
 
 @dataclass(frozen=True)
@@ -204,9 +201,8 @@ class App:
             raise EvidenceMissing("key_missing", str(error), str(self.seal_key.path), fix) from error
 
     def close(self) -> None:
-        """Close every connection, and end the second process."""
-        if self.admit.assistant:
-            self.admit.assistant.close()
+        """Close every connection."""
+        self.admit.close()
         self.ledger.close()
         self.projector.close()
         self.sealer.close()
@@ -317,16 +313,6 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
         checks={"postgres": check_postgres, "migrations": check_migrations, "publisher": published.says},
         _engine=engine,
         _pool=pool,
-    )
-
-
-def desk_rules(settings: Settings) -> DeskRules:
-    """When a batch waits for a person, by the settings."""
-    return DeskRules(
-        warning_percent=settings.approval_error_percent if settings.approval_error_percent < WHOLE_PERCENT else None,
-        value_pence_max=settings.approval_value_pounds * PENCE or None,
-        answer_within=timedelta(minutes=settings.approval_minutes),
-        other_person=settings.approval_other_person,
     )
 
 

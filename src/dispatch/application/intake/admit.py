@@ -85,6 +85,11 @@ class AdmitBatch:
                 batch = self._load(batch_id)[0]
         return batch.status
 
+    def close(self) -> None:
+        """End the second process, if there is one."""
+        if self.assistant:
+            self.assistant.close()
+
     def _judge(self, batch_id: str, batch: Batch, on_progress: Progress | None, spool: Spool) -> None:
         """Phase one. Nothing of the rows is recorded until all of them were judged."""
         started = perf_counter()
