@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 from psycopg_pool import ConnectionPool
 
 from benchmarks.contest import Stopwatch, Timed
-from benchmarks.intake.plain_assistant import COMMAND as PLAIN_ASSISTANT
 from benchmarks.lab import open_ledger
 from dispatch.adapters.assistant import ProcessAssistant
 from dispatch.adapters.postgres.natural_keys import PostgresNaturalKeys
@@ -29,6 +28,7 @@ from dispatch.entrypoints.settings import Settings
 
 PROFILE = profile_named("service-job")
 BUDGET = Budget(10)
+PLAIN_ASSISTANT = ("-m", "benchmarks.intake.plain_assistant")
 
 _assistants: list[ProcessAssistant] = []  # One that nobody holds any more ends.
 

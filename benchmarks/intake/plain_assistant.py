@@ -8,8 +8,6 @@ from benchmarks.lab import open_ledger
 from dispatch.adapters.assistant import serve
 from dispatch.entrypoints.interpreter import tune_interpreter
 
-COMMAND = ("-m", "benchmarks.intake.plain_assistant")
-
 
 def main(descriptor: int) -> None:
     """As `dispatch.entrypoints.assistant`, with a ledger without a vault."""

@@ -37,7 +37,8 @@ class MemoryLedger:
         return [record for record in self.read(0, self.head()) if UUID(record.stream) == UUID(stream)]
 
     def append(self, appends: Sequence[Append]) -> list[Answer]:
-        framed(appends)  # What one form refuses, the other refuses.
+        if appends:
+            framed(appends)  # What one form refuses, the other refuses.
         with self._lock:
             return [self._append(append) for append in appends]
 

@@ -62,7 +62,7 @@ class FailedOver(JobEvent, frozen=True, kw_only=True):
     error_code: str
 
 
-class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True):
+class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A stage did its work; `next_stage` is empty after the last one."""
 
     stage: str

@@ -50,7 +50,7 @@ AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A job as its events made it; `status` is None before it was opened."""
 
     status: JobStatus | None = None
@@ -100,7 +100,24 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def evolve(job: Job, event: Event) -> Job:
     """The job after this event."""
-    match event:
+    match event:  # The most frequent one first: each case that does not match takes its time.
+        case StageCompleted():
+            return replace(
+                job,
+                status=JobStatus.RUNNING,
+                stage=event.next_stage or event.stage,
+                attempts=0,
+                forgiven=0,
+                started_attempt=0,
+                provider="",
+                passed_over=(),
+                in_doubt=False,
+                attempted=max(job.attempted, event.attempt),
+                due_at=None,
+                outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
+                person=event.person or job.person,
+                sent=job.sent or event.stage == "dispatch",
+            )
         case JobOpened():
             return Job(
                 status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
@@ -131,23 +148,6 @@ def evolve(job: Job, event: Event) -> Job:
         case FailedOver():
             passed_over = (*job.passed_over, event.provider)
             return replace(job, status=JobStatus.RUNNING, started_attempt=0, passed_over=passed_over, due_at=None)
-        case StageCompleted():
-            return replace(
-                job,
-                status=JobStatus.RUNNING,
-                stage=event.next_stage or event.stage,
-                attempts=0,
-                forgiven=0,
-                started_attempt=0,
-                provider="",
-                passed_over=(),
-                in_doubt=False,
-                attempted=max(job.attempted, event.attempt),
-                due_at=None,
-                outputs={**job.outputs, event.stage: event.output} if event.output else job.outputs,
-                person=event.person or job.person,
-                sent=job.sent or event.stage == "dispatch",
-            )
         case StageFailed():
             return replace(
                 job,
