@@ -32,8 +32,8 @@ from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.rows import Budget
 
 ROWS_PER_CHUNK = 5_000
-"""One chunk is one transaction: others wait for it some 25 to 50 ms, and a crash costs at most one. A few are in memory,
-each with 4 MB of what is to be recorded."""
+"""One chunk is one transaction: others wait for it some 25 to 50 ms, and a crash costs at most one. In memory are a
+few, each with 4 MB of what is to be recorded."""
 
 ASSISTED_FROM_BYTES = 8 << 20
 """The second process takes a second to start, once: for smaller files nobody waits for it."""
