@@ -65,7 +65,7 @@ class DataLock:
     def _held_by(self, owner: int | None) -> bool:
         if owner == os.getpid():
             return self._key in _held_here
-        return owner is None or _alive(owner)
+        return owner is None or is_alive(owner)
 
     def _read(self) -> tuple[int | None, str]:
         self._file.seek(0)
@@ -73,7 +73,7 @@ class DataLock:
         return (int(owner) if owner.isdecimal() else None), note.strip()
 
 
-def _alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     """Whether the process runs: one that has ended and was not waited for yet (a zombie) does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"

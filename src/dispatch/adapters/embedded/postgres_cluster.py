@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from dispatch.adapters.embedded.data_lock import is_alive
 from dispatch.adapters.embedded.errors import DataOfAnotherVersion, EmbeddedServerError
 from dispatch.adapters.embedded.process import ServerProcess
 
@@ -98,18 +99,19 @@ def check_cluster(installation: Path, cluster: Path) -> None:
 
 
 def remove_stale_pid_file(cluster: Path) -> None:
-    """Remove postmaster.pid when its process id now belongs to a stranger, as after a restart of a container.
+    """Remove postmaster.pid when its process id now belongs to a stranger, as after a restart of a container, or to
+    a postmaster that has ended and that nobody has waited for.
 
-    Postgres removes it by itself when no such process exists, but takes any living one for a rival. Two servers on one
+    Postgres removes it by itself when no such process exists, but takes any other for a rival. Two servers on one
     cluster stay impossible: Postgres also refuses while its shared memory has users.
     """
     pid_file = cluster / "postmaster.pid"
     try:
         pid = int(pid_file.read_text().split("\n", 1)[0])
-        working_folder = Path(f"/proc/{pid}/cwd").resolve(strict=True)
+        is_ours = is_alive(pid) and Path(f"/proc/{pid}/cwd").resolve(strict=True) == cluster.resolve()
     except (OSError, ValueError):
         return
-    if working_folder != cluster.resolve():  # A postmaster works inside its cluster.
+    if not is_ours:  # A postmaster works inside its cluster.
         pid_file.unlink()
 
 
