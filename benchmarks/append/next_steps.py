@@ -1,4 +1,7 @@
-"""The next step of jobs that the worker has itself brought to where they stand: decide and append, 500 at a time."""
+"""The next step of jobs that the worker has itself brought to where they stand: decide and append, 500 at a time.
+
+As many chunks are in hand at once as a worker has (`DISPATCH_WORKER_LANES`): one is decided while another is recorded.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,8 +28,10 @@ from dispatch.application.stages.stage import PureStage, Task
 from dispatch.application.work import RunStage
 from dispatch.domain.job.commands import Done, Outcome
 from dispatch.domain.job.decide import decider
+from dispatch.entrypoints.settings import Settings
 
 BATCH_SIZE = 500
+LANES = Settings().worker_lanes
 BEFORE, HERE = ROUTE[3], ROUTE[4]
 
 
@@ -68,7 +73,8 @@ def contest(lab: Lab, count: int) -> Contest:
     return Contest(
         name="next steps of known jobs",
         unit="transitions/s",
-        about=f"{count:,} jobs of which the worker recorded the fifth event get a sixth, {BATCH_SIZE} at a time.",
+        about=f"{count:,} jobs of which the worker recorded the fifth event get a sixth, {BATCH_SIZE} at a time,"
+        f" {LANES} such chunks in hand at once, as a worker has them.",
         contestants=[
             Contestant("dispatch, RunStage", "ours", ours, "decides a pure stage, checks versions, records the cause"),
             Contestant(limit, "limit", in_sql, "the rows lie ready in a table: nothing loaded, decided or sent"),
@@ -86,5 +92,10 @@ async def _run(ledger: EventLedger, known: KnownJobs, stage: str, job_ids: Seque
     """One stage of a worker that knows no other, so that each job takes one step."""
     stages = {stage: PureStage(name=stage, decide=_found)}
     run = RunStage(ledger, stages, None, None, lambda: NOON, lambda: 0.5, known=known)  # type: ignore[arg-type]
-    for chunk in chunks(job_ids, BATCH_SIZE):
-        assert await run(stage, chunk) == len(chunk)
+    waiting = iter(chunks(job_ids, BATCH_SIZE))
+
+    async def lane() -> None:
+        for chunk in waiting:
+            assert await run(stage, chunk) == len(chunk)
+
+    await asyncio.gather(*(lane() for _ in range(LANES)))

@@ -24,7 +24,7 @@ from dispatch.domain.person import Person
 CLOCKS_APART = timedelta(seconds=1)
 
 
-@dataclass
+@dataclass(slots=True)
 class InHand:
     """A job in hand: its state, the version it was loaded at, and what was decided since."""
 
@@ -142,10 +142,14 @@ class JobsInHand:
         """For their next step. Not where the person has changed: how the ledger holds it now, only the ledger knows."""
         if self.known:
             self.known.keep(
-                (one.job_id, replace(one.job, person=one.stored), one.version)
+                (one.job_id, _with_person(one.job, one.stored), one.version)
                 for one in recorded
                 if one.job.status is JobStatus.RUNNING and not one.person_changed
             )
+
+
+def _with_person(job: Job, person: Person) -> Job:
+    return job if job.person is person else replace(job, person=person)
 
 
 def is_due(job: Job, stage_name: str, now: datetime) -> bool:

@@ -86,6 +86,7 @@ from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
 from dispatch.application.watchdog import Watchdog
 from dispatch.application.webhooks.desk import EndpointDesk
+from dispatch.entrypoints.assistant import open_assistant
 from dispatch.entrypoints.desk_rules import desk_rules
 from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
@@ -192,6 +193,7 @@ class App:
 
     def close(self) -> None:
         """Close every connection."""
+        self.admit.close()
         self.ledger.close()
         self.projector.close()
         self.sealing.sealer.close()
@@ -228,7 +230,7 @@ def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None
     places = RealPlaces(folders, Web(Allowed(settings.source_private_hosts)))
     looks, limits = PostgresSourceLooks(pool), (settings.dead_letters_max, settings.backlog_max)
     natural_keys, desk, prices = PostgresNaturalKeys(pool), desk_rules(settings), provider_prices(settings)
-    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk)
+    admit = AdmitBatch(ledger, files, natural_keys, utc_now, desk=desk, assistant=open_assistant(settings))
     repair = RepairBatch(ledger, files, natural_keys, utc_now)
     undo = UndoImport(ledger, natural_keys, utc_now)
     take_in = TakeIn(ledger, admit, repair, undo)

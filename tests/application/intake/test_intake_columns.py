@@ -153,7 +153,7 @@ def test_a_sample_is_judged_the_same_in_chunks(tmp_path, count: int):
     good, refused, twice = by_rows(Records(path, layout), SERVICE_JOB, layout)
     assert by_columns(Records(path, layout), SERVICE_JOB, layout) == (good, refused, twice)
     told: list[GoodRow] = []
-    found = judge(path, SERVICE_JOB, on_good=told.append)
+    found = judge(path, SERVICE_JOB, on_good=lambda frame: told.extend(frame.good_rows()))
     assert (found.accepted, found.rejected, found.duplicates) == (len(good), len(refused), len(twice))
     assert told == good == list(good_rows(path, SERVICE_JOB))
     assert [row.row for row in good_rows(path, SERVICE_JOB, after_row=count // 2)] == [

@@ -5,8 +5,9 @@ from datetime import date
 import pytest
 
 from dispatch.adapters.storage.files import FolderFileStore
+from dispatch.application.intake.frames import Frame, chunks_of, encoded
 from dispatch.application.intake.row import GoodRow
-from dispatch.application.intake.spool import ROWS_PER_FRAME, Spool
+from dispatch.application.intake.spool import Spool
 from dispatch.domain.consent import Basis, Permission
 from examples import ANN
 
@@ -36,21 +37,47 @@ def spool(files):
     spool.close()
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS_PER_FRAME, 2 * ROWS_PER_FRAME + 1])
+def frame(rows):
+    return Frame([row.row for row in rows], [row.natural_key for row in rows], encoded(rows))
+
+
+def spooled(spool, numbers, rows_per_frame=500):
+    """Write these rows; answers them."""
+    rows = [good_row(number) for number in numbers]
+    for start in range(0, len(rows), rows_per_frame):
+        spool.write(frame(rows[start : start + rows_per_frame]))
+    return rows
+
+
+@pytest.mark.parametrize("count", [0, 1, 500, 1_001])
 def test_rows_come_back_as_they_were(spool, count):
-    rows = [good_row(number) for number in range(1, count + 1)]
-    for row in rows:
-        spool.write(row)
-    assert list(spool.rows()) == rows
+    rows = spooled(spool, range(1, count + 1))
+    assert [row for one in spool.frames() for row in one.good_rows()] == rows
+    assert [row for one in spool.frames() for row in one.rows] == [row.row for row in rows]
+    assert [key for one in spool.frames() for key in one.keys] == [row.natural_key for row in rows]
 
 
 def test_it_goes_on_behind_a_row(spool):
-    for number in range(1, 1_201):
-        spool.write(good_row(number))
-    assert [row.row for row in spool.rows(after_row=1_198)] == [1_199, 1_200]
+    rows = spooled(spool, range(1, 1_201))
+    [left] = spool.frames(after_row=1_198)
+    assert left.good_rows() == rows[-2:]
+    assert list(spool.frames(after_row=1_200)) == []
+
+
+def test_a_frame_without_a_row_holds_up_nothing(spool):
+    for rows in ([], [good_row(1)], []):
+        spool.write(frame(rows))
+    assert [one.rows for one in spool.frames()] == [[1]]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])
+def test_frames_are_cut_into_chunks_of_one_size(size):
+    rows = [good_row(number) for number in range(1, 12)]
+    frames = [frame(rows[:5]), frame([]), frame(rows[5:6]), frame(rows[6:])]
+    chunks = [[row for one in chunk for row in one.good_rows()] for chunk in chunks_of(frames, size)]
+    assert chunks == [rows[start : start + size] for start in range(0, 11, size)]
 
 
 def test_no_other_process_finds_them(spool, files, tmp_path):
-    for number in range(1, 2_000):
-        spool.write(good_row(number))
+    spooled(spool, range(1, 2_000))
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

@@ -95,7 +95,7 @@ def test_nothing_that_is_stored_is_a_key_and_no_two_slots_are_alike(imported, va
 def test_an_interrupted_import_finds_its_keys_again(ledger, vault, imported, persons):
     """The chunk is prepared twice, with more rows the second time, and recorded once."""
     other = job_ids(batch_id("cd" * 32), NOON)
-    once = {append.stream: append for append in ledger.prepare(import_of(range(1, 200), other))}
+    once = {append.stream: append for append in vault.encrypt(import_of(range(1, 200), other))}
     ledger.append_bulk(marker(), ledger.prepare(import_of(range(1, 1_200), other)))
     for job, append in once.items():
         assert vault.read({job: append.events[0].person})[job] == person_of(append.events[0].row)
@@ -208,15 +208,15 @@ def test_who_looks_an_address_up_sees_what_still_waits(imported, vault):
     assert vault.jobs_of(vault.contact_id(address)) == [imported[1_399]]
 
 
-def test_jobs_without_a_person_among_the_imported_need_no_key_and_keep_their_place(ledger, persons, pool):
+def test_jobs_without_a_person_among_the_imported_need_no_key_and_keep_their_place(ledger, vault, persons, pool):
     appends = import_of(range(1, 301))
     for place in (0, 7, 299):
         opened = replace(appends[place].events[0], person=Person())
         appends[place] = replace(appends[place], events=[opened])
-    prepared = ledger.prepare(appends)
+    prepared = vault.encrypt(appends)
     assert [append.stream for append in prepared] == [append.stream for append in appends]
     assert [append.events[0].person == Person() for append in prepared] == [i in (0, 7, 299) for i in range(300)]
-    ledger.append_bulk(marker(), prepared)
+    ledger.append_bulk(marker(), ledger.prepare(appends))
     jobs = [append.stream for i, append in enumerate(appends) if i not in (0, 7, 299)]
     assert persons(jobs) == [i + 1 for i in range(300) if i not in (0, 7, 299)]
     with pool.connection() as connection:

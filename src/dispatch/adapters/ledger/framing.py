@@ -57,40 +57,30 @@ def framed(appends: Sequence[Append]) -> Framed:
     """
     if len(appends) == 1 and len(appends[0].events) == 1:
         return _framed_one(appends)
-    keys: list[bytes] = []
-    asked, expected, streams, versions, topics, states, actors, correlations, causations = columns = _empty_columns()
-    cause: Cause | None = None
-    for append in appends:
-        events, version = append.events, append.version
-        times = len(events)
-        if not times:
-            raise ValueError(f"an append to stream {append.stream} has no events: leave it out")
-        if append.cause is not cause:
-            cause = append.cause
-            actor, correlation, causation = (
-                _text(cause.actor),
-                _known_uuid(cause.correlation_id),
-                _uuid(cause.command_id),
-            )
-        key = uuid_bytes(append.stream)
-        stream = _SIXTEEN + key
-        keys.append(key)
-        asked.append(stream)
-        expected.append(_NUMBER(8, version))
-        streams.append(stream * times)
-        actors.append(actor * times)
-        correlations.append(correlation * times)
-        causations.append(causation * times)
-        for event in events:
-            version += 1
-            name, state = encode(event)
-            versions.append(_NUMBER(8, version))
-            topics.append(_text(name))
-            states += (_LENGTH(len(state)), state)
-    if len(keys) > 1 and len(set(keys)) != len(keys):
+    sizes = [len(append.events) for append in appends]
+    if 0 in sizes:
+        raise ValueError(f"an append to stream {appends[sizes.index(0)].stream} has no events: leave it out")
+    keys = tuple([uuid_bytes(append.stream) for append in appends])
+    if len(set(keys)) != len(keys):
         raise ValueError("one call appends once to each stream: join the events of a stream into one Append")
+    encoded = [encode(event) for append in appends for event in append.events]
+    streams = [_SIXTEEN + key for key in keys]
+    states = [part for _, state in encoded for part in (_LENGTH(len(state)), state)]
+    columns: tuple[list[bytes], ...] = (
+        streams,
+        [_number(append.version) for append in appends],
+        [stream * size for stream, size in zip(streams, sizes, strict=True)],
+        [
+            _number(append.version + place)
+            for append, size in zip(appends, sizes, strict=True)
+            for place in range(1, size + 1)
+        ],
+        [_text(name) for name, _ in encoded],
+        states,
+        *_cause_columns(appends, sizes),
+    )
     joined = tuple(map(b"".join, columns))
-    return Framed(appends, tuple(keys), len(versions), len(joined[STATES]), joined)
+    return Framed(appends, keys, len(encoded), len(joined[STATES]), joined)
 
 
 def _framed_one(appends: Sequence[Append]) -> Framed:
@@ -110,8 +100,19 @@ def _framed_cause(cause: Cause) -> tuple[bytes, bytes, bytes]:
     return _text(cause.actor), _known_uuid(cause.correlation_id), _uuid(cause.command_id)
 
 
-def _empty_columns() -> tuple[list[bytes], ...]:
-    return [], [], [], [], [], [], [], [], []
+def _cause_columns(appends: Sequence[Append], sizes: Sequence[int]) -> tuple[list[bytes], list[bytes], list[bytes]]:
+    """Who acted, for which batch, and by which command, once for each event; most appends of a call have one cause."""
+    columns: tuple[list[bytes], list[bytes], list[bytes]] = ([], [], [])
+    cause, fields, times = appends[0].cause, _framed_cause(appends[0].cause), 0
+    for append, size in zip(appends, sizes, strict=True):
+        if append.cause is not cause:
+            for column, field in zip(columns, fields, strict=True):
+                column.append(field * times)
+            cause, fields, times = append.cause, _framed_cause(append.cause), 0
+        times += size
+    for column, field in zip(columns, fields, strict=True):
+        column.append(field * times)
+    return columns
 
 
 def arrays(group: Sequence[Framed]) -> "list[Array]":
@@ -221,3 +222,8 @@ def _uuid(value: str) -> bytes:
 
 
 _known_uuid = lru_cache(1_000)(_uuid)  # Batches too.
+
+
+@lru_cache(1_000)  # Versions are small.
+def _number(value: int) -> bytes:
+    return _NUMBER(8, value)

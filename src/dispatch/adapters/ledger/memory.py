@@ -13,7 +13,7 @@ from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.copying import copy_blocks
 from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.clock import Clock, utc_now
-from dispatch.application.ports.ledger import Append, Cause, History, Recorded, VersionConflict
+from dispatch.application.ports.ledger import Append, Cause, History, Prepared, Recorded, VersionConflict
 
 
 class MemoryLedger:
@@ -37,18 +37,20 @@ class MemoryLedger:
         return [record for record in self.read(0, self.head()) if UUID(record.stream) == UUID(stream)]
 
     def append(self, appends: Sequence[Append]) -> list[Answer]:
-        framed(appends)  # What one form refuses, the other refuses.
+        if appends:
+            framed(appends)  # What one form refuses, the other refuses.
         with self._lock:
             return [self._append(append) for append in appends]
 
-    def prepare(self, new: Iterable[Append]) -> list[Append]:
-        return list(new)
-
-    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        framed([marker])
+    def prepare(self, new: Iterable[Append]) -> Prepared:
         opened = list(new)
         for _ in copy_blocks(opened):
             pass  # Refuses what the other form refuses.
+        return Prepared(sum(len(append.events) for append in opened), opened)
+
+    def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:
+        framed([marker])
+        opened = (new if isinstance(new, Prepared) else self.prepare(new)).form
         with self._lock:
             own = self._recorded_before(marker)
             if own is not None:

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
 
 import psycopg
@@ -16,7 +16,7 @@ from dispatch.adapters.ledger.committer import Answer, GroupCommitter
 from dispatch.adapters.ledger.copying import COLUMNS, copy_blocks, encoded_ahead
 from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, uuid_array, uuid_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
-from dispatch.application.ports.ledger import Append, History, LedgerUnavailable, Recorded, VersionConflict
+from dispatch.application.ports.ledger import Append, History, LedgerUnavailable, Prepared, Recorded, VersionConflict
 
 APPEND = (
     "SELECT found, already, head FROM ledger.append("
@@ -74,11 +74,13 @@ class PostgresLedger:
         """As `append`, for a caller on an event loop: it waits without a thread."""
         return await self._committer.submit_async(framed(appends)) if appends else []
 
-    def prepare(self, new: Iterable[Append]) -> list[Append]:
-        return list(new)
+    def prepare(self, new: Iterable[Append]) -> Prepared:
+        opened = list(new)
+        return Prepared(_events_in(opened), list(copy_blocks(opened)))
 
-    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
-        opened = list(new)  # Whatever it takes to make them, nobody waits for it with the lock held.
+    def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:
+        # Whatever it takes to make them, nobody waits for it with the lock held.
+        opened = new if isinstance(new, Prepared) else list(new)
         columns = arrays([framed([marker])])
         positions = self._persist(lambda: self._copy(marker, columns, opened))
         self._on_advance(positions.stop - 1)
@@ -114,9 +116,14 @@ class PostgresLedger:
         with self._cursor() as cursor:  # One statement is one transaction: one round trip.
             return cursor.execute(APPEND, columns, prepare=True).fetchall()
 
-    def _copy(self, marker: Append, columns: list[Array], opened: Sequence[Append]) -> range:
-        size, count = len(marker.events), sum(len(append.events) for append in opened)
-        with encoded_ahead(copy_blocks(opened)) as blocks, self._cursor() as cursor:
+    def _copy(self, marker: Append, columns: list[Array], opened: list[Append] | Prepared) -> range:
+        encoding: AbstractContextManager[Iterator[bytes]]
+        if isinstance(opened, Prepared):
+            count, encoding = opened.events, nullcontext(iter(opened.form))
+        else:
+            count, encoding = _events_in(opened), encoded_ahead(copy_blocks(opened))
+        size = len(marker.events)
+        with encoding as blocks, self._cursor() as cursor:
             try:
                 with cursor.connection.transaction():
                     [(found, already, head)] = cursor.execute(APPEND, columns).fetchall()
@@ -171,6 +178,10 @@ class PostgresLedger:
             raise LedgerUnavailable(str(error)) from error
         except PersistenceError as error:
             raise error.__cause__ or error from None  # Ours to mend, not to repeat: say what Postgres said.
+
+
+def _events_in(appends: Sequence[Append]) -> int:
+    return sum(len(append.events) for append in appends)
 
 
 def _waited_for_connection(unavailable: LedgerUnavailable) -> bool:

@@ -5,11 +5,7 @@ from collections.abc import Iterable, Sequence
 from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.privacy.vault import PostgresPersonVault
-from dispatch.application.ports.ledger import Append
-
-
-class _Encrypted(list[Append]):
-    """What `prepare` has answered, as a whole: nobody looks through it for persons again."""
+from dispatch.application.ports.ledger import Append, Prepared
 
 
 class EncryptedLedger:
@@ -23,9 +19,9 @@ class EncryptedLedger:
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         return self._ledger.append(self._vault.encrypt(appends))
 
-    def prepare(self, new: Iterable[Append]) -> list[Append]:
-        return _Encrypted(self._vault.encrypt(list(new)))
+    def prepare(self, new: Iterable[Append]) -> Prepared:
+        return self._ledger.prepare(self._vault.encrypt(list(new)))
 
-    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
+    def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:
         [first] = self._vault.encrypt([marker])
-        return self._ledger.append_bulk(first, new if isinstance(new, _Encrypted) else self._vault.encrypt(list(new)))
+        return self._ledger.append_bulk(first, new if isinstance(new, Prepared) else self._vault.encrypt(list(new)))

@@ -16,6 +16,7 @@ from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys, contacts_of
 from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
 from dispatch.adapters.privacy.keyring import Keyring
+from dispatch.adapters.privacy.keys_at_once import KeysAtOnce
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.privacy import Address, PersonUnreadable
@@ -36,6 +37,7 @@ class PostgresPersonVault:
     def __init__(self, pool: ConnectionPool[psycopg.Connection[Any]], keyring: Keyring) -> None:
         self._pool, self._keyring = pool, keyring
         self._keys, self._runs = SubjectKeys(pool, keyring), AddressRuns(pool)
+        self._at_once = KeysAtOnce(self._keys)
 
     def encrypt(self, appends: Sequence[Append]) -> list[Append]:
         """The same appends with every person in them encrypted; a person who was erased is left out.
@@ -59,16 +61,13 @@ class PostgresPersonVault:
             return list(appends)
         persons = {uuid_bytes(append.stream): known for append, known in holding}
         contact_key = contact_keys(self._keyring.index_key())
-
-        def pairs() -> list[tuple[bytes, bytes]]:
-            return [
-                (contact_key(kind, value), subject)
-                for subject, known in persons.items()
-                for person in known
-                for kind, value in addresses_of(person)
-            ]
-
-        return _encrypted(appends, self._keys.ensure(list(persons), pairs()))
+        pairs = [
+            (contact_key(kind, value), subject)
+            for subject, known in persons.items()
+            for person in known
+            for kind, value in addresses_of(person)
+        ]
+        return _encrypted(appends, self._at_once.ensure(list(persons), pairs))
 
     def _encrypt_import(self, appends: Sequence[Append]) -> list[Append]:
         """One new job each, in one pass."""

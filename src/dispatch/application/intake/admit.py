@@ -4,19 +4,21 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from enum import Enum, auto
 from functools import partial
-from itertools import islice
+from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 from dispatch.application.handle import handle
-from dispatch.application.intake.judge import Progress, good_rows, judge
-from dispatch.application.intake.opening import open_jobs
+from dispatch.application.intake.frames import Frame, chunks_of
+from dispatch.application.intake.judge import Progress, good_frames, judge
 from dispatch.application.intake.overlay import overlay_of
+from dispatch.application.intake.preparing import Claimed, ReadyChunk, prepare_each
 from dispatch.application.intake.profiles import Profile, profile_named
 from dispatch.application.intake.refused import FileRefused
-from dispatch.application.intake.row import GoodRow
 from dispatch.application.intake.spool import Spool
+from dispatch.application.ports.assistant import Assistant
 from dispatch.application.ports.clock import Clock
 from dispatch.application.ports.files import FileStore
 from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
@@ -29,39 +31,24 @@ from dispatch.domain.batch.events import Event
 from dispatch.domain.batch.state import Batch, BatchStatus
 from dispatch.domain.rows import Budget
 
-ROWS_PER_CHUNK = 10_000
-"""One chunk is one transaction: others wait for it some 50 to 100 ms, and a crash costs at most one."""
+ROWS_PER_CHUNK = 5_000
+"""One chunk is one transaction: others wait for it some 25 to 50 ms, and a crash costs at most one. In memory are a
+few, each with 4 MB of what is to be recorded."""
+
+ASSISTED_FROM_BYTES = 8 << 20
+"""The second process takes a second to start, once: for smaller files nobody waits for it."""
 
 ACTOR = "intake"
 NOBODY_IS_ASKED = DeskRules()
 C = TypeVar("C")
 
 
-class _Claimed(NamedTuple):
-    """Rows whose natural keys are claimed; `taken` are those that an earlier batch had brought."""
+class _End(Enum):
+    """How one pass over the rows has ended."""
 
-    chunk: list[GoodRow]
-    taken: set[int]
-
-
-class _Chunk(NamedTuple):
-    """Rows that are ready to be recorded; `taken` are those whose natural key an earlier batch had brought."""
-
-    cause: Cause
-    row_through: int
-    rows: list[int]
-    jobs: list[Append]
-    taken: list[int]
-
-    def behind(self, row: int) -> "_Chunk | None":
-        """What is left of it behind this row."""
-        if self.row_through <= row:
-            return None
-        if row < min(self.rows[:1] + self.taken[:1]):
-            return self
-        new = [(number, job) for number, job in zip(self.rows, self.jobs, strict=True) if number > row]
-        rows, jobs = [number for number, _ in new], [job for _, job in new]
-        return _Chunk(self.cause, self.row_through, rows, jobs, [number for number in self.taken if number > row])
+    ALL_ROWS = auto()
+    OVERTAKEN = auto()  # Another worker is at it too: there is more behind his rows.
+    STOPPED = auto()
 
 
 @dataclass(frozen=True)
@@ -74,6 +61,8 @@ class AdmitBatch:
     clock: Clock
     rows_per_chunk: int = ROWS_PER_CHUNK
     desk: DeskRules = NOBODY_IS_ASKED
+    assistant: Assistant | None = None
+    assisted_from_bytes: int = ASSISTED_FROM_BYTES
 
     def __call__(
         self, batch_id: str, on_progress: Progress | None = None, *, until: Callable[[], bool] = lambda: False
@@ -93,22 +82,29 @@ class AdmitBatch:
                 self._judge(batch_id, batch, on_progress, spool)
                 batch = self._load(batch_id)[0]
             if batch.status is BatchStatus.ADMITTING:
-                self._admit(batch_id, spool.rows if judged_here else partial(self._read_again, batch), until)
+                self._admit(batch_id, spool.frames if judged_here else partial(self._read_again, batch), until)
                 batch = self._load(batch_id)[0]
         return batch.status
+
+    def close(self) -> None:
+        """End the second process, if there is one."""
+        if self.assistant:
+            self.assistant.close()
 
     def _judge(self, batch_id: str, batch: Batch, on_progress: Progress | None, spool: Spool) -> None:
         """Phase one. Nothing of the rows is recorded until all of them were judged."""
         started = perf_counter()
         command: Command
+        path = self.files.path(batch.file_hash)
         try:
             found = judge(
-                self.files.path(batch.file_hash),
+                path,
                 self._profile(batch),
                 overlay=overlay_of(self.files, batch),
                 on_progress=on_progress,
                 on_good=spool.write,
                 budget=Budget(batch.error_threshold_percent),
+                assistant=self._assistant_for(path),
             )
         except FileRefused as refused:
             command = RejectBatch(batch_id=batch_id, at=self.clock(), code=refused.code, reason=str(refused))
@@ -132,70 +128,81 @@ class AdmitBatch:
         step = ("judge", batch.resets, len(batch.corrections))
         handle(self.ledger, decider, batch_id, command, self._cause(batch_id, *step))
 
-    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[GoodRow]], until: Callable[[], bool]) -> None:
-        """Phase two: chunk by chunk, each with its marker in one transaction.
-
-        While one is recorded, the next is encrypted, and the keys of the one after it are claimed.
-        """
+    def _admit(self, batch_id: str, rows_behind: Callable[[int], Iterator[Frame]], until: Callable[[], bool]) -> None:
+        """Phase two, anew from where another worker has overtaken this one."""
         started = perf_counter()
+        while (end := self._admit_behind(batch_id, rows_behind, until)) is _End.OVERTAKEN:
+            pass
+        if end is _End.ALL_ROWS:
+            batch, _ = self._load(batch_id)
+            finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
+            handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
+
+    def _admit_behind(
+        self, batch_id: str, rows_behind: Callable[[int], Iterator[Frame]], until: Callable[[], bool]
+    ) -> "_End":
+        """Chunk by chunk, each with its marker in one transaction.
+
+        While one is recorded, the next is prepared, and the keys of the one after it are claimed.
+        """
         batch, version = self._load(batch_id)
         if batch.status is not BatchStatus.ADMITTING:
-            return  # A person takes the import back.
-        chunks = _chunks(rows_behind(batch.row_through), self.rows_per_chunk)
-        with (
-            _ahead("claim-chunk", (self._claim(batch_id, batch, chunk) for chunk in chunks)) as claimed,
-            _ahead("prepare-chunk", (self._prepare(batch_id, batch, chunk) for chunk in claimed)) as prepared,
-        ):
-            for chunk in prepared:
-                left = chunk.behind(batch.row_through)
-                while left:
-                    try:
-                        events = self._admit_chunk(batch_id, batch, version, left)
-                    except VersionConflict:
-                        found, version_found = self._load(batch_id)
-                        if version_found == version:
-                            raise  # Not the batch: one of its jobs exists, which no repetition mends.
-                        if found.status is not BatchStatus.ADMITTING or found.resets != batch.resets:
-                            return  # A person takes the import back.
-                        batch, version = found, version_found  # Another worker is at it too: go on behind its rows.
-                        left = left.behind(batch.row_through)
-                    else:
-                        batch, version, left = decider.fold(events, batch), version + len(events), None
+            return _End.STOPPED  # A person takes the import back.
+        chunks = chunks_of(rows_behind(batch.row_through), self.rows_per_chunk)
+        claims = (self._claim(batch_id, batch, chunk) for chunk in chunks)
+        with self._prepared(claims, self._assistant_for(self.files.path(batch.file_hash))) as ready:
+            for chunk in ready:
+                try:
+                    events = self._admit_chunk(batch_id, batch, version, chunk)
+                except VersionConflict:
+                    found, version_found = self._load(batch_id)
+                    if version_found == version:
+                        raise  # Not the batch: one of its jobs exists, which no repetition mends.
+                    return _End.OVERTAKEN if found.resets == batch.resets else _End.STOPPED
+                batch, version = decider.fold(events, batch), version + len(events)
                 if until():
-                    return
-        finish = FinishAdmission(batch_id=batch_id, at=self.clock(), db_duration_ms=_ms_since(started))
-        handle(self.ledger, decider, batch_id, finish, self._cause(batch_id, "finish", batch.resets))
+                    return _End.STOPPED
+        return _End.ALL_ROWS
 
-    def _claim(self, batch_id: str, batch: Batch, chunk: list[GoodRow]) -> _Claimed:
-        keys = [(row.row, row.natural_key) for row in chunk]
-        return _Claimed(chunk, self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets))
+    @contextmanager
+    def _prepared(self, claims: Iterator[Claimed], assistant: Assistant | None) -> Iterator[Iterator[ReadyChunk]]:
+        if assistant:
+            with assistant.work(prepare_each, claims) as answers, _ahead("take-chunk", answers) as ready:
+                yield ready
+        else:
+            with (
+                _ahead("claim-chunk", claims) as claimed,
+                _ahead("prepare-chunk", prepare_each(self.ledger, claimed)) as ready,
+            ):
+                yield ready
 
-    def _prepare(self, batch_id: str, batch: Batch, claimed: _Claimed) -> _Chunk:
-        """All else that can be done about a chunk before it is recorded."""
-        chunk, taken = claimed
-        new = [row for row in chunk if row.row not in taken]
-        cause = self._cause(batch_id, "chunk", batch.resets, chunk[-1].row)
-        jobs = self.ledger.prepare(open_jobs(batch_id, batch, self._profile(batch), new, self.clock(), cause))
-        return _Chunk(cause, chunk[-1].row, [row.row for row in new], jobs, sorted(taken))
+    def _assistant_for(self, path: Path) -> Assistant | None:
+        return self.assistant if path.stat().st_size >= self.assisted_from_bytes else None
 
-    def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: _Chunk) -> list[Event]:
+    def _claim(self, batch_id: str, batch: Batch, chunk: list[Frame]) -> Claimed:
+        keys = [pair for frame in chunk for pair in zip(frame.rows, frame.keys, strict=True)]
+        taken = self.natural_keys.claim(batch.profile, batch_id, keys, resets=batch.resets)
+        cause = self._cause(batch_id, "chunk", batch.resets, keys[-1][0])
+        return Claimed(batch_id, batch, self._profile(batch), self.clock(), cause, chunk, sorted(taken))
+
+    def _admit_chunk(self, batch_id: str, batch: Batch, version: int, chunk: ReadyChunk) -> list[Event]:
         marker = AdmitChunk(
             batch_id=batch_id,
             at=self.clock(),
             chunk=batch.chunks + 1,
             row_through=chunk.row_through,
-            jobs=len(chunk.jobs),
-            duplicates=len(chunk.taken),
+            jobs=chunk.jobs.events,
+            duplicates=chunk.taken,
         )
         events = decider.decide(marker, batch)
         self.ledger.append_bulk(Append(batch_id, version, events, chunk.cause), chunk.jobs)
         return events
 
-    def _read_again(self, batch: Batch, after_row: int) -> Iterator[GoodRow]:
+    def _read_again(self, batch: Batch, after_row: int) -> Iterator[Frame]:
         """The good rows of a batch that another process judged, or this one before a crash."""
         profile = self._profile(batch)
         overlay = overlay_of(self.files, batch)
-        return good_rows(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
+        return good_frames(self.files.path(batch.file_hash), profile, overlay=overlay, after_row=after_row)
 
     @staticmethod
     def _profile(batch: Batch) -> Profile:
@@ -207,11 +214,6 @@ class AdmitBatch:
 
     def _cause(self, batch_id: str, *step: object) -> Cause:
         return Cause(command_id=identity.command_id(batch_id, *step), correlation_id=batch_id, actor=ACTOR)
-
-
-def _chunks(rows: Iterator[GoodRow], size: int) -> Iterator[list[GoodRow]]:
-    while chunk := list(islice(rows, size)):
-        yield chunk
 
 
 @contextmanager

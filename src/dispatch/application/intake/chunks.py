@@ -1,11 +1,12 @@
 """Rows judged a thousand at a time, column by column; `RowReader` judges one row, with the same verdicts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, islice, repeat
 from operator import itemgetter
 from typing import Any, NamedTuple
 
 from dispatch.application.intake.columns import column_reader_of
+from dispatch.application.intake.frames import Frame, encoded
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.row import GoodRow, fields_under, groups_of, lacks
@@ -29,17 +30,69 @@ class Chunk(NamedTuple):
     keys: Sequence[str]
     columns: Columns
 
-    def through(self, row: int) -> "Chunk":
-        """As if the file ended with this row."""
-        refused = [one for one in self.refused if one[0] <= row]
-        return self.keep([number <= row for number in self.rows])._replace(row_through=row, refused=refused)
-
     def keep(self, flags: Sequence[bool]) -> "Chunk":
         """With these of the good rows."""
         if all(flags):
             return self
         rows, keys = list(compress(self.rows, flags)), list(compress(self.keys, flags))
         return self._replace(rows=rows, keys=keys, columns=[list(compress(column, flags)) for column in self.columns])
+
+
+class Judged(NamedTuple):
+    """Rows that were judged: those with a refused value as they were read, the good ones as a frame, and their prices.
+
+    There are no prices where the profile has no column of them.
+    """
+
+    row_through: int
+    refused: Sequence[Row]
+    good: Frame
+    prices: Sequence[int | None]
+
+    def through(self, row: int) -> "Judged":
+        """As if the file ended with this row."""
+        refused = [one for one in self.refused if one[0] <= row]
+        return self.keep([number <= row for number in self.good.rows])._replace(row_through=row, refused=refused)
+
+    def keep(self, flags: Sequence[bool]) -> "Judged":
+        """With these of the good rows."""
+        prices = self.prices and list(compress(self.prices, flags))
+        return self._replace(good=self.good.keep(flags), prices=prices)
+
+
+def judged_frames(
+    rows: Iterable[Row],
+    profile: Profile,
+    layout: Layout,
+    *,
+    only_counted: bool = False,
+    first: int = 0,
+    every: int = 1,
+) -> Generator[Judged]:
+    """These rows judged, and the good ones made, a chunk at a time; chunk `first` and from there `every` so-many-th.
+
+    Raises what reading them raises.
+    """
+    make = good_rows_maker(profile)
+    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
+    for chunk in judged_chunks(_every(rows, first, every) if every > 1 else rows, profile, layout):
+        prices = () if price_at is None else chunk.columns[price_at]
+        good = Frame(chunk.rows, chunk.keys, b"" if only_counted else encoded(make(chunk)))
+        yield Judged(chunk.row_through, chunk.refused, good, prices)
+
+
+def _every(rows: Iterable[Row], first: int, every: int) -> Iterator[Row]:
+    """The rows of these chunks."""
+    coming = iter(rows)
+    skipped = first * ROWS_PER_CHUNK
+    while True:
+        for _ in islice(coming, skipped):
+            pass
+        mine = list(islice(coming, ROWS_PER_CHUNK))
+        if not mine:
+            return
+        yield from mine
+        skipped = (every - 1) * ROWS_PER_CHUNK
 
 
 def judged_chunks(rows: Iterable[Row], profile: Profile, layout: Layout) -> Iterator[Chunk]:

@@ -2,19 +2,23 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from dispatch.application.intake.chunks import good_rows_maker, judged_chunks
+from dispatch.application.intake.chunks import judged_frames
 from dispatch.application.intake.drift import DriftWatch
 from dispatch.application.intake.formats import Format, layout_of, records_of
+from dispatch.application.intake.frames import Frame
 from dispatch.application.intake.layout import Layout
 from dispatch.application.intake.overlay import Overlay
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.refused import no_rows
 from dispatch.application.intake.row import GoodRow, RowReader
 from dispatch.application.intake.seen import SeenKeys
+from dispatch.application.intake.shares import judged_together
+from dispatch.application.ports.assistant import Assistant
 from dispatch.domain.rows import Budget, RowError
 
 ERRORS_PER_CODE_MAX = 1000
@@ -52,55 +56,59 @@ def judge(
     *,
     overlay: Overlay | None = None,
     on_progress: Progress | None = None,
-    on_good: Callable[[GoodRow], None] | None = None,
+    on_good: Callable[[Frame], None] | None = None,
     budget: Budget | None = None,
     errors_per_code_max: int = ERRORS_PER_CODE_MAX,
+    assistant: Assistant | None = None,
 ) -> Judgement:
     """Judge every row of an inspected file, as it is under its corrections. The same file gets the same answer.
 
-    With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Each accepted row is
+    With `budget` it stops where nothing that may follow can make it hold, if many rows are spared. Accepted rows are
     told to `on_good`. A good row whose natural key an earlier good row of the file had is a duplicate, not an error.
+    `assistant` judges half of a CSV file without corrections; the answer is the same.
 
     Raises:
         FileRefused: `no_rows`; the file breaks in the middle (see `Records`); its header is not usable (`find_layout`).
+        AssistantGone: ask again.
     """
     layout = layout or layout_of(path, profile)
     read, seen, records = RowReader(profile, layout), SeenKeys(), records_of(path, layout)
-    make = good_rows_maker(profile)
     rows_at_most = rows_at_most_of(path) if budget and layout.format == Format.CSV else 0
     row = stopped_at_row = accepted = rejected = duplicates = value_pence = 0
-    price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
     errors: list[RowError] = []
     by_code: Counter[str] = Counter()
     watch = DriftWatch()
-    rows = overlay.over(records) if overlay else records
-    for judged in judged_chunks(rows, profile, layout):
-        chunk = judged
-        for row, line, cells in judged.refused:
-            rejected += 1
-            for refusal in read.refusals(cells):
-                watch.add(refusal.column, refusal.code, refusal.text)
-                by_code[refusal.code.value] += 1
-                if by_code[refusal.code.value] <= errors_per_code_max:
-                    errors.append(read.explain(refusal, row, line))
-            if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
-                stopped_at_row = row
-                chunk = judged.through(row)
+    if assistant and on_good and not overlay and layout.format == Format.CSV:
+        judging = judged_together(assistant, records, path, profile, layout)
+    else:
+        rows = overlay.over(records) if overlay else records
+        judging = judged_frames(rows, profile, layout, only_counted=on_good is None)
+    with closing(judging):
+        for judged in judging:
+            chunk = judged
+            for row, line, cells in judged.refused:
+                rejected += 1
+                for refusal in read.refusals(cells):
+                    watch.add(refusal.column, refusal.code, refusal.text)
+                    by_code[refusal.code.value] += 1
+                    if by_code[refusal.code.value] <= errors_per_code_max:
+                        errors.append(read.explain(refusal, row, line))
+                if budget and rows_at_most - row >= ROWS_SPARED_MIN and budget.broken(rejected, rows_at_most):
+                    stopped_at_row = row
+                    chunk = judged.through(row)
+                    break
+            fresh = seen.add_all(chunk.good.keys)
+            accepted += sum(fresh)
+            duplicates += len(fresh) - sum(fresh)
+            kept = chunk.keep(fresh)
+            value_pence += sum(price or 0 for price in kept.prices)
+            if on_good:
+                on_good(kept.good)
+            row = chunk.row_through
+            if on_progress and row % PROGRESS_EVERY_ROWS == 0:
+                on_progress(row, records.bytes_read)
+            if stopped_at_row:
                 break
-        fresh = seen.add_all(chunk.keys)
-        accepted += sum(fresh)
-        duplicates += len(fresh) - sum(fresh)
-        kept = chunk.keep(fresh)
-        if price_at is not None:
-            value_pence += sum(price or 0 for price in kept.columns[price_at])
-        if on_good:
-            for good in make(kept):
-                on_good(good)
-        row = chunk.row_through
-        if on_progress and row % PROGRESS_EVERY_ROWS == 0:
-            on_progress(row, records.bytes_read)
-        if stopped_at_row:
-            break
     if row == 0:
         raise no_rows()
     if on_progress:
@@ -130,9 +138,9 @@ def rows_at_most_of(path: Path) -> int:
     return breaks - (last in {b"\n", b"\r"})
 
 
-def good_rows(
+def good_frames(
     path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
-) -> Iterator[GoodRow]:
+) -> Iterator[Frame]:
     """The accepted rows in order, without duplicates, from behind row `after_row`.
 
     The rows up to there are judged again, because they own their natural keys.
@@ -141,8 +149,16 @@ def good_rows(
         FileRefused: as `judge`, but for `no_rows`.
     """
     layout = layout or layout_of(path, profile)
-    seen, make, records = SeenKeys(), good_rows_maker(profile), records_of(path, layout)
-    for chunk in judged_chunks(overlay.over(records) if overlay else records, profile, layout):
-        fresh = chunk.keep(seen.add_all(chunk.keys))
+    seen, records = SeenKeys(), records_of(path, layout)
+    for chunk in judged_frames(overlay.over(records) if overlay else records, profile, layout):
+        fresh = chunk.good.keep(seen.add_all(chunk.good.keys))
         if chunk.row_through > after_row:
-            yield from (row for row in make(fresh) if row.row > after_row)
+            yield fresh.keep([row > after_row for row in fresh.rows])
+
+
+def good_rows(
+    path: Path, profile: Profile, layout: Layout | None = None, *, overlay: Overlay | None = None, after_row: int = 0
+) -> Iterator[GoodRow]:
+    """As `good_frames`, row by row."""
+    for frame in good_frames(path, profile, layout, overlay=overlay, after_row=after_row):
+        yield from frame.good_rows()

@@ -10,13 +10,11 @@ from typing import BinaryIO
 
 import msgspec
 
-from dispatch.application.intake.row import GoodRow
-
-ROWS_PER_FRAME = 500
+from dispatch.application.intake.frames import Frame
 
 _LENGTH = struct.Struct(">I")
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(list[GoodRow])
+_DECODER = msgspec.msgpack.Decoder(Frame)
 
 
 class Spool:
@@ -24,28 +22,20 @@ class Spool:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._frame: list[GoodRow] = []
 
-    def write(self, row: GoodRow) -> None:
-        """Keep the next row. Raises OSError: the disk is full."""
-        self._frame.append(row)
-        if len(self._frame) == ROWS_PER_FRAME:
-            self._flush()
+    def write(self, frame: Frame) -> None:
+        """Keep the next rows. Raises OSError: the disk is full."""
+        data = _ENCODER.encode(frame)
+        self._file.write(_LENGTH.pack(len(data)) + data)
 
-    def rows(self, after_row: int = 0) -> Iterator[GoodRow]:
+    def frames(self, after_row: int = 0) -> Iterator[Frame]:
         """Every row behind row `after_row`, in the order of writing."""
-        self._flush()
         self._file.seek(0)
         while head := self._file.read(_LENGTH.size):
-            frame = _DECODER.decode(self._file.read(*_LENGTH.unpack(head)))
-            yield from (row for row in frame if row.row > after_row)
+            frame: Frame = _DECODER.decode(self._file.read(*_LENGTH.unpack(head)))
+            if frame.rows and frame.rows[-1] > after_row:
+                yield frame if frame.rows[0] > after_row else frame.keep([row > after_row for row in frame.rows])
 
     def close(self) -> None:
         """Give the space back."""
         self._file.close()
-
-    def _flush(self) -> None:
-        if self._frame:
-            data = _ENCODER.encode(self._frame)
-            self._file.write(_LENGTH.pack(len(data)) + data)
-            self._frame = []

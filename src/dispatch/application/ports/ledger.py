@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -50,6 +50,13 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
     causation_id: str
 
 
+class Prepared(msgspec.Struct, frozen=True):
+    """New streams ready for `append_bulk`: how many events, and these in the form of the ledger that made it."""
+
+    events: int
+    form: Sequence[Any]
+
+
 class VersionConflict(Exception):
     """Someone else wrote to the stream first: load it again and decide anew."""
 
@@ -89,14 +96,16 @@ class EventLedger(Protocol):
         """
         ...
 
-    def prepare(self, new: Iterable[Append]) -> list[Append]:
-        """What can be done about appends before `append_bulk`, such as encrypting them; several threads may ask.
+    def prepare(self, new: Iterable[Append]) -> Prepared:
+        """What can be done about new streams before `append_bulk`, such as encrypting them; several threads may ask.
 
-        Raises LedgerUnavailable: nothing is recorded yet.
+        Raises:
+            ValueError, TypeError: as `append_bulk` would.
+            LedgerUnavailable: nothing is recorded yet.
         """
         ...
 
-    def append_bulk(self, marker: Append, new: Iterable[Append]) -> range:
+    def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:
         """Record many new streams and one marker in one transaction, all or none; made for imports.
 
         Raises:

@@ -12,7 +12,7 @@ from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
 
 
-class Done(msgspec.Struct, frozen=True):
+class Done(msgspec.Struct, frozen=True, gc=False):
     """The stage did its work and found this out."""
 
     output: Output = {}
@@ -105,7 +105,7 @@ class PassOver(JobCommand, frozen=True, kw_only=True):
     error_code: str
 
 
-class RecordOutcome(JobCommand, frozen=True, kw_only=True):
+class RecordOutcome(JobCommand, frozen=True, kw_only=True, gc=False):
     """Say how an attempt at a stage ended. `chance` in [0, 1) spreads the retries."""
 
     stage: str

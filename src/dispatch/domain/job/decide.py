@@ -68,15 +68,15 @@ def decide(command: Command, job: Job) -> list[Event]:
         JobAlreadySent, JobAlreadyEnded, OutcomeInDoubt, StageNotInRoute, StageNotSkippable: the command breaks a
         rule; so do what `decide_of_people` and `record_receipt` raise.
     """
-    match command:
+    match command:  # The most frequent one first.
+        case RecordOutcome():
+            return record_outcome(command, job)
         case OpenJob():
             return open_job(command, job)
         case StartStage():
             return start(command, job)
         case PassOver():
             return pass_over(command, job)
-        case RecordOutcome():
-            return record_outcome(command, job)
         case RecordReceipt():
             _known(command, job)
             return record_receipt(command, job)

@@ -63,7 +63,7 @@ class FailedOver(JobEvent, frozen=True, kw_only=True):
     error_code: str
 
 
-class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True):
+class StageCompleted(JobEvent, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A stage did its work; `next_stage` is empty after the last one.
 
     Where `next_stage` is the stage itself, a part of its work is done, and `output` is what is known so far.

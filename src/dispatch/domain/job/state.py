@@ -52,7 +52,7 @@ AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A job as its events made it; `status` is None before it was opened."""
 
     status: JobStatus | None = None
@@ -104,7 +104,26 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 def evolve(job: Job, event: Event) -> Job:
     """The job after this event."""
-    match event:
+    match event:  # The most frequent one first: each case that does not match takes its time.
+        case StageCompleted():
+            made = event.attempt if event.next_stage == event.stage else 0  # Numbers do not repeat within a stage.
+            return replace(
+                job,
+                status=JobStatus.RUNNING,
+                stage=event.next_stage or event.stage,
+                attempts=made,
+                forgiven=made,
+                started_attempt=0,
+                provider="",
+                passed_over=(),
+                in_doubt=False,
+                attempted=max(job.attempted, event.attempt),
+                due_at=None,
+                outputs=_outputs(job, event),
+                person=event.person or job.person,
+                sent=job.sent or event.stage == "dispatch",
+                sent_at=event.at if event.stage == "dispatch" else job.sent_at,
+            )
         case JobOpened():
             return Job(
                 status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
@@ -135,25 +154,6 @@ def evolve(job: Job, event: Event) -> Job:
         case FailedOver():
             passed_over = (*job.passed_over, event.provider)
             return replace(job, status=JobStatus.RUNNING, started_attempt=0, passed_over=passed_over, due_at=None)
-        case StageCompleted():
-            made = event.attempt if event.next_stage == event.stage else 0  # Numbers do not repeat within a stage.
-            return replace(
-                job,
-                status=JobStatus.RUNNING,
-                stage=event.next_stage or event.stage,
-                attempts=made,
-                forgiven=made,
-                started_attempt=0,
-                provider="",
-                passed_over=(),
-                in_doubt=False,
-                attempted=max(job.attempted, event.attempt),
-                due_at=None,
-                outputs=_outputs(job, event),
-                person=event.person or job.person,
-                sent=job.sent or event.stage == "dispatch",
-                sent_at=event.at if event.stage == "dispatch" else job.sent_at,
-            )
         case StageFailed():
             return replace(
                 job,
