@@ -9,7 +9,7 @@ from benchmarks.isolated import isolated
 from benchmarks.jobs import ROUTE
 from benchmarks.lab import Lab
 from benchmarks.pipeline import by_hand, ours, pure, stock_app
-from benchmarks.pipeline.providers import LATENCY_MS, providers
+from benchmarks.pipeline.providers import FAR_MS, LATENCY_MS, providers
 from benchmarks.pipeline.work import IN_FLIGHT, write_deliverable
 from benchmarks.stock import create_table
 
@@ -61,6 +61,22 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
             Goal(20, (GROUP["dbos"],), "design P1"),
             Goal(10, (GROUP["procrastinate"],), "design P1"),
         ],
+    )
+
+    def at_latency(latency_ms: int) -> Timed:
+        with providers(count, latency_ms) as providers_url, lab.database() as url:
+            return ours.run_system(url, providers_url, file, count)
+
+    near, far = f"dispatch, {LATENCY_MS} ms", f"dispatch, {FAR_MS} ms"
+    yield Contest(
+        name="far providers",
+        unit="jobs/s",
+        about=f"The whole system again, with providers that take {FAR_MS} ms for an answer, beside {LATENCY_MS} ms.",
+        contestants=[
+            Contestant(far, "ours", lambda: at_latency(FAR_MS), "concurrency hides what each call takes"),
+            Contestant(near, "limit", lambda: at_latency(LATENCY_MS), "the same code"),
+        ],
+        goals=[Goal(0.9, (near,), "main job")],
     )
 
     pure_jobs = 2_000 if quick else 20_000

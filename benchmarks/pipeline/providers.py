@@ -1,4 +1,4 @@
-"""The simulated providers as a process: calm, with the latency of a near provider."""
+"""The simulated providers as a process: calm, with the latency of a near provider, or another."""
 
 import json
 import subprocess
@@ -9,13 +9,13 @@ from http.client import HTTPConnection
 
 from benchmarks.pipeline.work import WARM_UP
 
-LATENCY_MS = 5
+LATENCY_MS, FAR_MS = 5, 50
 
 
 @contextmanager
-def providers(jobs: int) -> Iterator[str]:
+def providers(jobs: int, latency_ms: int = LATENCY_MS) -> Iterator[str]:
     """The base URL of a fresh simulator. Raises AssertionError at the end unless each job has sent its one message."""
-    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--set", f"latency_ms={LATENCY_MS}"]
+    command = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--set", f"latency_ms={latency_ms}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             url = process.stdout.readline().removeprefix("listening on ").strip()
