@@ -41,6 +41,7 @@ def is_gone(pid, within_s=5.0):
 def test_answers_come_in_the_order_of_the_items_and_from_another_process(assistant):
     with assistant.work(doubled, range(1_000)) as answers:
         assert list(answers) == list(range(0, 2_000, 2))
+        assert next(answers, None) is None, "what is over stays over"
     assert pid_of(assistant) != os.getpid()
 
 

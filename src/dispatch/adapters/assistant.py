@@ -110,6 +110,8 @@ class _Answers(Iterator[T]):
         self.are_complete = False
 
     def __next__(self) -> T:
+        if self.are_complete:
+            raise StopIteration
         try:
             answer = self._connection.recv()
         except (EOFError, OSError) as error:
