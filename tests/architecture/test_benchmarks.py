@@ -76,7 +76,8 @@ def test_a_goal_that_is_not_met_is_shown_as_not_met():
         ("append", {"ours", "peer", "limit"}, 8),
         ("seal", {"ours", "limit"}, 3),
         ("limits", {"ours", "limit"}, 3),
-        pytest.param("visibility", {"ours", "peer", "limit"}, 1, marks=pytest.mark.nats),
+        pytest.param("visibility", {"ours", "peer", "limit"}, 3, marks=pytest.mark.nats),
+        pytest.param("webhooks", {"ours", "limit"}, 2, marks=pytest.mark.nats),
     ],
 )
 def test_a_benchmark_runs(tmp_path: Path, goal: str, roles: set[str], goals: int):
@@ -91,11 +92,12 @@ def test_a_benchmark_runs(tmp_path: Path, goal: str, roles: set[str], goals: int
     lines = [json.loads(line) for line in ran.stdout.splitlines() if line.startswith("{")]
     assert lines[0]["machine"]["fsync"] == lines[0]["machine"]["synchronous_commit"] == "on"
     measured = [line for line in lines if "rate" in line]
-    assert {line["role"] for line in measured} == roles
+    assert {line["role"] for line in measured} >= roles
     assert all(line["rate"] > 0 for line in measured)
     page = (tmp_path / f"{goal}-quick.md").read_text(encoding="utf-8")
     assert "smoke run" in page
-    assert page.count("≥ ") == len([line for line in lines if "goal" in line]) == goals
+    judged = page.count("| met |") + page.count("| **not met** |")
+    assert judged == len([line for line in lines if "goal" in line]) == goals
     assert str(tmp_path) not in page
 
 

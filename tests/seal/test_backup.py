@@ -131,15 +131,15 @@ def test_a_restored_ledger_is_the_same_and_goes_on(sealed, database_url, evidenc
     for verdict in (restored.verify(), restored.verify(kept)):
         assert verdict.is_good
         assert (verdict.size, verdict.unsealed, verdict.exported) == (500, 3, 1)
-    assert (restored.sealing.evidence.prove(450), restored.sealing.evidence.consistency(300, 500)) == (proof, grown)
+    assert (restored.evidence.prove(450), restored.evidence.consistency(300, 500)) == (proof, grown)
 
     assert restored.append(2) == [509, 510]  # 503 events and a gap of 5: the next position came along.
-    assert restored.sealing.sealer.step() == 5
-    assert restored.sealing.sealer.check_strays(everything=True) == []
+    assert restored.sealer.step() == 5
+    assert restored.sealer.check_strays(everything=True) == []
     assert restored.verify(kept).is_good
     keys = list(map(verifier.parse_key, (exports.path / "key.txt").read_text().splitlines()))
     assert "only grew from 300 to 505" in verifier.verify_consistency(
-        restored.sealing.evidence.consistency(kept, 505), keys
+        restored.evidence.consistency(kept, 505), keys
     )
 
 
@@ -196,13 +196,13 @@ def test_a_restored_ledger_that_is_behind_says_so(behind: Restored):
         "the database is behind what was signed: its newest checkpoint is of 500 events, an exported one of 603,"
         " so it was restored from an older backup, or its end was cut off"
     )
-    standing = behind.sealing.evidence.standing()
+    standing = behind.evidence.standing()
     assert (standing.sealed, standing.exported) == (500, 603)
 
 
 def test_nothing_is_signed_behind_what_was_signed(behind: Restored):
     with pytest.raises(SealRefused, match=r"covers 603 events, the database only 500: some are gone, as after a rest"):
-        behind.sealing.sealer.step()
+        behind.sealer.step()
 
 
 def test_appending_does_not_hide_that_it_is_behind(behind: Restored):
@@ -211,7 +211,7 @@ def test_appending_does_not_hide_that_it_is_behind(behind: Restored):
     assert verdict.damage[0].kind is DamageKind.LEDGER_BEHIND
     assert DamageKind.TREE_CHANGED in {one.kind for one in verdict.damage}
     with pytest.raises(SealRefused, match="as after a restore from a backup that is older"):
-        behind.sealing.sealer.step()
+        behind.sealer.step()
 
 
 @pytest.mark.parametrize("at", [0.3, 0.6, 0.9])
