@@ -138,9 +138,7 @@ def test_a_restored_ledger_is_the_same_and_goes_on(sealed, database_url, evidenc
     assert restored.sealer.check_strays(everything=True) == []
     assert restored.verify(kept).is_good
     keys = list(map(verifier.parse_key, (exports.path / "key.txt").read_text().splitlines()))
-    assert "only grew from 300 to 505" in verifier.verify_consistency(
-        restored.evidence.consistency(kept, 505), keys
-    )
+    assert "only grew from 300 to 505" in verifier.verify_consistency(restored.evidence.consistency(kept, 505), keys)
 
 
 @pytest.mark.acceptance("0.05", part="the commands of the runbook, run as they stand there")
