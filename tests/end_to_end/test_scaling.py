@@ -17,7 +17,7 @@ from dispatch.entrypoints.bootstrap import App
 from end_to_end.running import Up, dispatch, eventually, make_jobs_file, simulated, stats, up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
-ROWS = 800
+ROWS = 700
 RESTING = ENDED | {BatchStatus.WAITING_ON_PEOPLE}
 
 
@@ -29,7 +29,7 @@ def jobs_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_files(tmp_path: Path) -> list[Path]:
     made = [tmp_path / f"small-{number}.csv" for number in range(12)]
-    header, *rows = make_jobs_file(tmp_path / "more.csv", 600).read_text().splitlines()
+    header, *rows = make_jobs_file(tmp_path / "more.csv", 300).read_text().splitlines()
     for number, path in enumerate(made):
         lines = (line.replace("SJ-", f"SK-{number}-") for line in rows[number::12])
         path.write_text("\n".join([header, *lines]) + "\n")
@@ -44,7 +44,7 @@ def simulator() -> Iterator[str]:
 
 def providers(url: str) -> dict[str, str]:
     urls = {"contact_finder_url": url, "email_verifier_url": url, "notifier_url": url}
-    return urls | {"channel_rate_per_s": "0", "provider_rates": "notifier=200"}
+    return urls | {"channel_rate_per_s": "0", "provider_rates": "notifier=80"}
 
 
 def receive(app: App, path: Path) -> str:
