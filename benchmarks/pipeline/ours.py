@@ -26,6 +26,7 @@ def run_system(url: str, providers_url: str, file: Path, jobs: int) -> Timed:
             email_verifier_url=providers_url,
             notifier_url=providers_url,
             http_port=0,
+            channel_rate_per_s=0,  # Peers keep no limit either.
         )
         configure_logs(settings.log_level, role="bench", file=settings.data / "logs" / "bench.log")
         with System(settings) as system, Stopwatch() as watch:
