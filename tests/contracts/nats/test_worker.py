@@ -248,3 +248,29 @@ async def test_what_is_urgent_is_run_before_a_backlog_that_came_first(client, js
     order = [streams[0] for _, streams in runs.ended]
     assert len(order) == len(set(order)) == 12
     assert order.index("low-0") < order.index("normal-4"), "low priority has its share, too"
+
+
+@pytest.mark.acceptance("2.32", part="also where work comes in a trickle behind a crowd")
+async def test_work_that_trickles_in_behind_a_crowd_is_not_held_back(client, js, runs):
+    """A worker that asks for many messages at once must not wait for those that are still to come."""
+    crowd, offered, delays = [f"crowd-{n}" for n in range(60)], {}, []
+    now = asyncio.get_running_loop().time
+
+    async def handle(queue, streams):
+        await runs(queue, streams)
+        delays.extend(now() - offered[stream] for stream in streams if stream in offered)
+
+    async def trickle(name, every_s):
+        for number in range(60):
+            offered[f"{name}-{number}"] = now()
+            await offer(js, QUEUE, f"{name}-{number}")
+            await asyncio.sleep(every_s)
+
+    for stream in crowd:
+        await offer(js, QUEUE, stream)
+    async with working(client, handle, lanes=3):
+        await until(lambda: all(runs.has_run(stream) for stream in crowd))
+        assert len(runs.started) < len(crowd), "a crowd is run together"
+        await asyncio.gather(*(trickle(name, every_s) for name, every_s in (("a", 0.003), ("b", 0.007), ("c", 0.011))))
+        await until(lambda: len(delays) == 180)
+    assert max(delays) < 1.0
