@@ -12,7 +12,7 @@ from dispatch.entrypoints.roles import ROLES
 from end_to_end.running import DISPATCH, environment
 from end_to_end.test_split import running, upload_when_prepared
 
-pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
 
 
 @pytest.mark.acceptance("4.06")
