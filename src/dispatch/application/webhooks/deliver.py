@@ -91,11 +91,12 @@ class Deliver:
         ids = endpoint.secret_ids(self._clock())
         secrets = [await asyncio.to_thread(self._secrets.secret, endpoint.endpoint_id, each) for each in ids]
         attempts: list[Attempt] = []
-        waiting = iter(page)
+        waiting, is_gone = iter(page), False
 
         async def lane() -> None:
+            nonlocal is_gone
             for message in waiting:
-                if any(attempt.answer.status == HTTP_GONE for attempt in attempts[-IN_FLIGHT_MAX:]):
+                if is_gone:
                     return
                 at = self._clock()
                 headers = signed_headers(message.message_id, at, message.body, secrets)
@@ -103,6 +104,7 @@ class Deliver:
                 if not refused:
                     answer = await self._sender.send(endpoint, message.message_id, headers, message.body)
                 attempts.append(self._judged(message, answer))
+                is_gone = is_gone or answer.status == HTTP_GONE
 
         await asyncio.gather(*(lane() for _ in range(min(IN_FLIGHT_MAX, len(page)))))
         return attempts

@@ -9,18 +9,7 @@ def complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done
     """The events of an attempt that did its work."""
     here = job.route.index(stage)
     next_stage = job.route[here + 1] if here + 1 < len(job.route) else ""
-    events: list[Event] = [
-        StageCompleted(
-            job_id=command.job_id,
-            at=command.at,
-            stage=stage,
-            attempt=attempt,
-            next_stage=next_stage,
-            output=done.output,
-            person=done.person,
-            priority=job.priority,
-        )
-    ]
+    events: list[Event] = [_completed(command, job, stage, attempt, done, next_stage)]
     if not next_stage:
         events.append(JobDelivered(job_id=command.job_id, at=command.at))
     return events
@@ -28,15 +17,19 @@ def complete(command: JobCommand, job: Job, stage: str, attempt: int, done: Done
 
 def progress(command: JobCommand, job: Job, stage: str, attempt: int, part: Progressed) -> list[Event]:
     """The event of an attempt that did a part of its work: the job comes to the same stage again."""
-    return [
-        StageCompleted(
-            job_id=command.job_id,
-            at=command.at,
-            stage=stage,
-            attempt=attempt,
-            next_stage=stage,
-            output=part.output,
-            person=part.person,
-            priority=job.priority,
-        )
-    ]
+    return [_completed(command, job, stage, attempt, part, stage)]
+
+
+def _completed(
+    command: JobCommand, job: Job, stage: str, attempt: int, made: Done | Progressed, next_stage: str
+) -> StageCompleted:
+    return StageCompleted(
+        job_id=command.job_id,
+        at=command.at,
+        stage=stage,
+        attempt=attempt,
+        next_stage=next_stage,
+        output=made.output,
+        person=made.person,
+        priority=job.priority,
+    )
