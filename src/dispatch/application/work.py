@@ -78,16 +78,11 @@ class RunStage:
                 `isolate`.
         """
         stage = self.stages[stage_name]
-        due = await asyncio.to_thread(self.in_hand.load_due, stage, job_ids)
-        if not due:
-            return 0
-        match stage:
-            case PureStage():
-                crashes = await asyncio.to_thread(self._record, stage, due, {})
-            case RegisterStage():
-                crashes = await asyncio.to_thread(self._look_up, stage, due)
-            case ProviderStage():
-                crashes = await self._ask(stage, due)
+        if isinstance(stage, ProviderStage):
+            due = await asyncio.to_thread(self.in_hand.load_due, stage, job_ids)
+            crashes = await self._ask(stage, due) if due else []
+        else:
+            due, crashes = await asyncio.to_thread(self._pass, stage, job_ids)
         # What it remembered was old: what is due of it now, only the ledger knows. Else it would wait for its lease.
         if overtaken := [one.job_id for one in due if one.from_memory and one.overtaken]:
             await self(stage_name, overtaken)
@@ -109,12 +104,15 @@ class RunStage:
             return ""
         return closed.reason if closed else ""
 
-    def _look_up(self, stage: RegisterStage, due: list[InHand]) -> list[Exception]:
+    def _pass(self, stage: PureStage | RegisterStage, job_ids: Sequence[str]) -> tuple[list[InHand], list[Exception]]:
+        due = self.in_hand.load_due(stage, job_ids)
+        if isinstance(stage, PureStage) or not due:
+            return due, self._record(stage, due, {})
         if self.registers is None:
             raise LookupError(f"stage {stage.name} looks into a register, and there is none")
         at = self.clock()
         tasks = [Task(one.job_id, one.job, at, "") for one in due if not one.erased]
-        return self._record(stage, due, stage.decide(tasks, self.registers))
+        return due, self._record(stage, due, stage.decide(tasks, self.registers))
 
     async def _ask(self, stage: ProviderStage, due: list[InHand]) -> list[Exception]:
         waiting = await self._without_erased(stage, due)

@@ -242,6 +242,24 @@ async def test_a_stream_that_is_wiped_while_events_come_is_filled_again(
     assert await published(js) == positions(ledger)
 
 
+async def test_a_stream_that_is_replaced_by_one_of_the_same_length_is_filled_again(ledger, client, js, sheet):
+    record(ledger, 3)
+    publisher = Publisher(ledger, sheet, client, WEEK)
+    await publisher._take_up()
+    await publisher._step()
+    await js.delete_stream(EVENT_STREAM)
+    await ensure_event_stream(js, max_age_s=WEEK.kept.total_seconds(), max_bytes=WEEK.bytes_max)
+    for _ in range(3):
+        await js.publish("dispatch.v1.job.hello.1", b"not ours")
+    record(ledger, 2)
+    publisher._checked_at = 0
+    with pytest.raises(CursorLost):
+        await publisher._step()
+    await publisher._take_up()
+    await publisher._step()
+    assert await published(js) == positions(ledger)
+
+
 async def test_what_nobody_wiped_is_not_filled_again(ledger, client, js, publishing):
     """After an empty start, and when everything in it has expired."""
     record(ledger, 3)

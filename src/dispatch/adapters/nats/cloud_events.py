@@ -5,11 +5,11 @@ correlation and recordedtime.
 """
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
+from dispatch.adapters.nats.batches import Message
 from dispatch.application.ports.ledger import Recorded
 from dispatch.application.public_events import public_data, public_type
 
@@ -23,14 +23,6 @@ PARTIAL = "ce-partial"
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 """What the binding leaves as it is (section 3.1.3.2 of the HTTP binding, to which it refers)."""
 _ENCODER = msgspec.json.Encoder()
-
-
-class Message(NamedTuple):
-    """One message to be published."""
-
-    subject: str
-    headers: dict[str, str]
-    data: bytes
 
 
 def cloud_event(recorded: Recorded, source: str, data_bytes_max: int) -> Message:

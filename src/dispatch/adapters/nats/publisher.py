@@ -1,11 +1,11 @@
-"""Publishes the events of the ledger to subscribers: reads them in order, sends them with a window in flight.
+"""Publishes the events of the ledger to subscribers: reads them in order, sends them in batches, all or none.
 
-One publisher is active. Its cursor is the last message of the stream itself; every message names the one that it must
+One publisher is active. Its cursor is the last message of the stream itself; every batch names the message that it must
 follow, so a publisher that was believed dead can neither leave a gap nor say something twice (ADR 0019).
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from time import monotonic
 
@@ -15,11 +15,11 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import StreamInfo
 
-from dispatch.adapters.nats.cloud_events import SEQUENCE, Message, cloud_event
-from dispatch.adapters.nats.fence import CursorLost, Fence
+from dispatch.adapters.nats.batches import Batches, in_batches
+from dispatch.adapters.nats.cloud_events import SEQUENCE, cloud_event
+from dispatch.adapters.nats.fence import CursorLost, Fence, StreamReplaced
 from dispatch.adapters.nats.following import follow
 from dispatch.adapters.nats.streams import EVENT_STREAM, ensure_event_stream
-from dispatch.adapters.nats.window import Window
 from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.application.ledger_since import position_before
 from dispatch.application.ports.clock import Clock, utc_now
@@ -27,10 +27,10 @@ from dispatch.application.ports.ledger import EventLedger, Recorded
 
 log = structlog.get_logger(__name__)
 
-EXPECTED_STREAM = "Nats-Expected-Stream"
 EVENTS_PER_READ = 1_000
-"""So many are in flight at once."""
 ACKNOWLEDGED_WITHIN_S = 10.0
+REST = 2.0
+"""A batch costs its sync of the disk whether it holds one event or a hundred."""
 LOOK_EVERY_S = 1.0
 LOOK_BACK_MAX = 1_000
 """So many messages that are not ours may stand at the end of the stream."""
@@ -60,8 +60,8 @@ class Publisher:
         self._ledger, self._sheet, self._client, self._subscribed = ledger, sheet, client, subscribed
         self._clock = clock
         self._js: JetStreamContext = client.jetstream(timeout=5)
-        self._fence = Fence(self._js, EVENT_STREAM)
-        self._window = Window(client, within_s=ACKNOWLEDGED_WITHIN_S)
+        self._batches = Batches(client, within_s=ACKNOWLEDGED_WITHIN_S)
+        self._fence = Fence(self._js, EVENT_STREAM, self._batches)
         self._through = 0
         self._checked_at = 0.0
         self._seen_last, self._seen_at = 0, 0.0  # The last message at the last look, and since when it is the last.
@@ -74,9 +74,9 @@ class Publisher:
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST)
         finally:
-            await self._window.close()
+            await self._batches.close()
 
     def _interrupted(self, accident: str) -> None:
         log.warning("publisher.interrupted", accident=accident, through=self._through)
@@ -119,21 +119,14 @@ class Publisher:
         if recorded:
             await self._publish(recorded)
         await self._look()
-        return bool(recorded)
+        return len(recorded) == EVENTS_PER_READ
 
     async def _publish(self, recorded: Sequence[Recorded]) -> None:
-        """Raises what refused the first that was refused: the fence has refused all behind it, too."""
-        await self._window.publish(self._messages(recorded))
-        self._through = recorded[-1].position
-
-    def _messages(self, recorded: Sequence[Recorded]) -> Iterator[Message]:
+        """Raises what refused a batch: then nothing of it is in the stream."""
         data_bytes_max = self._client.max_payload - HEADERS_BYTES_MAX
-        for event in recorded:
-            message = cloud_event(event, self._subscribed.source, data_bytes_max)
-            message.headers.update(self._fence.headers())
-            message.headers[EXPECTED_STREAM] = EVENT_STREAM
-            self._fence.written()
-            yield message
+        for batch in in_batches([cloud_event(event, self._subscribed.source, data_bytes_max) for event in recorded]):
+            await self._fence.publish(batch)
+        self._through = recorded[-1].position
 
     async def _look(self) -> None:
         """Once a second: note how far we are, and notice a stream that was wiped. Raises CursorLost."""
@@ -141,7 +134,11 @@ class Publisher:
         if now - self._checked_at < LOOK_EVERY_S:
             return
         self._checked_at = now
-        info = await self._fence.check(expires=True)
+        try:
+            info = await self._fence.check(expires=True)
+        except StreamReplaced:
+            await self._begin_anew()
+            raise
         if self._was_wiped(info, now):
             # Whatever came in since then would stand before older events.
             log.warning("publisher.stream_wiped", through=self._through)

@@ -5,7 +5,7 @@ is filled again; the expected-last-message id fences off a relay that was believ
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from time import monotonic
 
 import msgspec
@@ -14,7 +14,8 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from dispatch.adapters.nats.fence import Fence
+from dispatch.adapters.nats.batches import Batches, Message, in_batches
+from dispatch.adapters.nats.fence import Fence, StreamReplaced
 from dispatch.adapters.nats.following import PAUSE_AFTER_ACCIDENT_S, either, follow
 from dispatch.adapters.nats.streams import (
     STREAM_FULL,
@@ -36,6 +37,7 @@ THROUGH = "Dispatch-Through"
 EVENTS_PER_READ = 5_000
 SWEEP_EVERY_S = 0.25
 CHECK_EVERY_S = 5.0
+ACKNOWLEDGED_WITHIN_S = 5.0
 STALE_EVERY_S = 15.0
 
 
@@ -45,7 +47,8 @@ class Relay:
     def __init__(self, ledger: EventLedger, due: DueSheet, client: Client, stages: Sequence[str]) -> None:
         self._ledger, self._due, self._client, self._stages = ledger, due, client, stages
         self._js: JetStreamContext = client.jetstream(timeout=5)
-        self._fence = Fence(self._js, WORK_STREAM)
+        self._batches = Batches(client, within_s=ACKNOWLEDGED_WITHIN_S)
+        self._fence = Fence(self._js, WORK_STREAM, self._batches)
         self._through = 0
         self._stop = asyncio.Event()
         self._swept_at = self._checked_at = self._stale_at = monotonic()
@@ -58,7 +61,10 @@ class Relay:
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
         self._stop = stop
-        await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop)
+        try:
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop)
+        finally:
+            await self._batches.close()
 
     def _interrupted(self, accident: str) -> None:
         log.warning("relay.interrupted", accident=accident, through=self._through)
@@ -80,11 +86,10 @@ class Relay:
         recorded = await asyncio.to_thread(self._ledger.read, self._through, EVENTS_PER_READ)
         if not recorded:
             return False
-        works, last = react(recorded), recorded[-1].position
-        for number, work in enumerate(works, 1):
-            await self._publish(work, last if number == len(works) else self._through)
+        last = recorded[-1].position
+        await self._publish(react(recorded), last)
         self._through = last
-        return True
+        return len(recorded) == EVENTS_PER_READ
 
     async def _check(self) -> None:
         """Notice a stream that was wiped although there is nothing to publish. Raises CursorLost."""
@@ -92,7 +97,11 @@ class Relay:
         if now - self._checked_at < CHECK_EVERY_S:
             return
         self._checked_at = now
-        await self._fence.check()
+        try:
+            await self._fence.check()
+        except StreamReplaced:
+            await self._js.purge_stream(WORK_STREAM)
+            raise
 
     async def _sweep(self) -> None:
         now = monotonic()
@@ -107,24 +116,35 @@ class Relay:
         due = await asyncio.to_thread(self._due.sweep, self._stages, stale=False)
         if stale_too:
             due += await asyncio.to_thread(self._due.sweep, stale_too, stale=True)
-        for work in chunked((queue_of(job.stage, job.priority), job.job_id) for job in due):
-            await self._publish(work, self._through)
+        await self._publish(chunked((queue_of(job.stage, job.priority), job.job_id) for job in due), self._through)
 
     async def _is_idle(self, stage: str) -> bool:
         return all([await is_idle(self._js, queue) for queue in queues_of(stage)])
 
-    async def _publish(self, work: Work, through: int) -> None:
-        subject, content = work_subject(work.queue), msgspec.json.encode(work.streams)
+    async def _publish(self, works: Iterable[Work], through: int) -> None:
+        """The last of them says that all work up to `through` is in the stream."""
+        messages = [
+            Message(work_subject(work.queue), {THROUGH: str(self._through)}, msgspec.json.encode(work.streams))
+            for work in works
+        ]
+        if messages:
+            messages[-1].headers[THROUGH] = str(through)
+        for batch in in_batches(messages):
+            await self._publish_when_there_is_room(batch)
+
+    async def _publish_when_there_is_room(self, batch: Sequence[Message]) -> None:
         while True:
-            headers = {**self._fence.headers(), THROUGH: str(through)}
             try:
-                await self._js.publish(subject, content, stream=WORK_STREAM, headers=headers)
-                break
+                await self._fence.publish(batch)
+                return
             except APIError as refusal:
                 if refusal.err_code != STREAM_FULL or self._stop.is_set():
                     raise
+            if len(batch) > 1:  # There may be room for a part of it.
+                for message in batch:
+                    await self._publish_when_there_is_room([message])
+                return
             # Wait here: whoever begins again fills the room with what is in the stream already.
             log.warning("relay.stream_full", through=self._through)
             await make_room(self._js, [*(queue for stage in self._stages for queue in queues_of(stage)), INTAKE])
             await either(self._stop, self._stop, PAUSE_AFTER_ACCIDENT_S)
-        self._fence.written()

@@ -53,6 +53,7 @@ async def ensure_work_stream(js: JetStreamContext) -> None:
             discard=DiscardPolicy.NEW,
             max_bytes=MAX_BYTES,
             allow_direct=True,
+            allow_atomic=True,
         ),
     )
 
@@ -75,6 +76,7 @@ async def ensure_event_stream(js: JetStreamContext, *, max_age_s: float, max_byt
             max_age=max_age_s,
             max_bytes=max_bytes,
             allow_direct=True,
+            allow_atomic=True,
         ),
     )
 

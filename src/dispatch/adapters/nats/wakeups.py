@@ -50,6 +50,5 @@ class Wakeups:
     async def _publish(self, head: int) -> None:
         try:
             await self._client.publish(ADVANCED_SUBJECT, str(head).encode())
-            await self._client.flush(timeout=1)
         except (NatsError, TimeoutError):
             return  # Followers poll.

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg_pool import ConnectionPool
 
-from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.postgres.pool import statements, transaction
 from dispatch.adapters.privacy.address_runs import write_run
 from dispatch.adapters.privacy.cipher import new_keys, wrap_all
 from dispatch.adapters.privacy.key_blocks import (
@@ -67,7 +67,7 @@ class SubjectKeys:
 
         Raises KeyMissing, PersonUnreadable, LedgerUnavailable.
         """
-        with transaction(self._pool) as connection:
+        with statements(self._pool) as connection:
             stored = _find(connection, subjects)
         return self._opened(stored)
 

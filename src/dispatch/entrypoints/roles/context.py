@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from nats.aio.client import Client
 
+from dispatch.adapters.nats.following import either
 from dispatch.adapters.nats.wakeups import Wakeups
 from dispatch.entrypoints.bootstrap import App
+
+
+__all__ = ["RoleContext", "either"]
 
 
 @dataclass(frozen=True)
@@ -19,13 +23,3 @@ class RoleContext:
     wakeups: Wakeups
     stop: asyncio.Event
     on_ready: Callable[[str], None]  # Told once, with a word about it: the API says its URL.
-
-
-async def either(first: asyncio.Event, second: asyncio.Event, timeout_s: float) -> None:
-    """Wait until one of the events is set, at most so long."""
-    waits = [asyncio.ensure_future(event.wait()) for event in {first, second}]
-    try:
-        await asyncio.wait(waits, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

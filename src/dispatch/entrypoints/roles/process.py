@@ -24,6 +24,7 @@ from dispatch.entrypoints.logs import configure_logs
 from dispatch.entrypoints.presence import Presence
 from dispatch.entrypoints.roles import find_role
 from dispatch.entrypoints.roles.context import RoleContext, either
+from dispatch.entrypoints.scheduling import give_way
 from dispatch.entrypoints.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ def run_process(
     """
     tune_interpreter()
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
+    give_way(roles)  # Before there are threads: each inherits it from the one that starts it.
     last_resort = threading.Timer(settings.shutdown_grace_s, _cut_off, (settings.shutdown_grace_s,))
     last_resort.daemon = True
     try:

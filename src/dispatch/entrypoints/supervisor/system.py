@@ -136,7 +136,8 @@ class System:
         logs = settings.data / "logs"
         groups = {
             "api": ("api",),
-            "relay": ("relay", "publisher", "timers", "sources", "sealer"),
+            "relay": ("relay",),
+            "publisher": ("publisher", "timers", "sources", "sealer"),
             "projector": ("projector",),
             "webhooks": ("webhooks",),
         }
