@@ -26,7 +26,7 @@ async def follow(
     """Take up the cursor, then step until `stop` is set; a step that answers False has done what there was and waits.
 
     Before that it rests for `rest` times as long as the step took: what comes meanwhile is done together, and the more
-    so the less the machine has to spare. After an accident, whose name `on_accident` is told, it begins anew with `take_up`.
+    so the less the machine has to spare. After an accident, of whose name `on_accident` is told, it begins anew.
     """
     while not stop.is_set():
         try:

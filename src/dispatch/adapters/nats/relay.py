@@ -136,10 +136,11 @@ class Relay:
         while True:
             try:
                 await self._fence.publish(batch)
-                return
             except APIError as refusal:
                 if refusal.err_code != STREAM_FULL or self._stop.is_set():
                     raise
+            else:
+                return
             if len(batch) > 1:  # There may be room for a part of it.
                 for message in batch:
                     await self._publish_when_there_is_room([message])

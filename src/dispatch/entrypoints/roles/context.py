@@ -10,7 +10,6 @@ from dispatch.adapters.nats.following import either
 from dispatch.adapters.nats.wakeups import Wakeups
 from dispatch.entrypoints.bootstrap import App
 
-
 __all__ = ["RoleContext", "either"]
 
 
