@@ -100,7 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Processes in all that take batches in; one of them is kept free of judging large files."""
     provider_timeout_s: float = 10.0
     """A call of a provider that has not answered after so long is tried again."""
-    provider_connections_max: int = 100
+    provider_connections_max: int = 250
     """Connections of one worker process to each provider."""
     work_ack_wait_s: float = 30.0
     """After so long without a sign of life a worker's chunk is given to another."""

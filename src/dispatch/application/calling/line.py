@@ -39,7 +39,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     capability: Capability
     channels: tuple[str, ...] = ()  # That it carries; empty: all.
-    in_flight_max: int = 100  # Calls at once, of one worker process.
+    in_flight_max: int = 250  # Calls at once, of one worker process.
     rate: Rate | None = None  # So many calls in so many seconds, of all workers together.
     price_millipence: int = 0  # Of one call, in thousandths of a penny.
     cap_millipence: int | None = None  # Spent in a day (UTC) at most.

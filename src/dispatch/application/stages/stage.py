@@ -68,7 +68,7 @@ class ProviderStage(msgspec.Struct, frozen=True, kw_only=True):
     known: Callable[[Task, ProviderSpec], Outcome | None] | None = None
     same_provider_as: str = ""
     retry: RetryPolicy = RetryPolicy()
-    in_flight_max: int = 100
+    in_flight_max: int = 250
     acts: bool = False
     reads_person: bool = False
     parts: int = 1
