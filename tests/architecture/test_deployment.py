@@ -33,7 +33,7 @@ def example(text: str = ENV_EXAMPLE) -> dict[str, str]:
 
 @pytest.mark.acceptance("4.01", part="full stack by compose")
 def test_the_full_stack_is_described():
-    roles = {"api", "intake", "worker", "relay", "projector"}
+    roles = {"api", "intake", "worker", "relay", "followers", "webhooks", "projector"}
     assert set(SERVICES) == {"postgres", "nats", "migrate", "simulator", *roles}
     assert set(ROLE_SERVICES) == roles
     assert SERVICES["simulator"]["profiles"] == ["demo"]

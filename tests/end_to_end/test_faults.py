@@ -92,7 +92,7 @@ def test_a_killed_worker_loses_no_job_and_sends_none_twice(tmp_path: Path, jobs_
         check(finished(app, batch_id), simulator)
 
 
-@pytest.mark.parametrize("child", ["intake-1", "relay", "projector", "api", "postgres", "nats"])
+@pytest.mark.parametrize("child", ["intake-1", "relay", "followers", "projector", "api", "postgres", "nats"])
 def test_anything_else_may_die_too(child: str, tmp_path: Path, jobs_file: Path, simulator: str):
     with up(tmp_path / "data", **providers(simulator)) as running, running.app() as app:
         batch_id = receive(app, jobs_file)

@@ -98,7 +98,7 @@ def test_the_sample_gets_every_event_of_jobs_once_and_soon(tmp_path: Path):
         upload(tmp_path, data, "canary-file-1", 40)
         assert caught_up(running, subscriber) == job_positions(running)
         subscriber.kill()  # What it had not acknowledged comes again, and is not printed again.
-        running.kill("relay")  # The publisher plays in this process.
+        running.kill("followers")  # The publisher plays in this process.
         upload(tmp_path, data, "canary-file-2", 40)
         subscriber.start()
         assert caught_up(running, subscriber) == job_positions(running)

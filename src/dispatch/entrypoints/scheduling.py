@@ -25,7 +25,7 @@ def give_way(roles: Sequence[str]) -> bool:
     with suppress(OSError):
         if hasattr(os, "SCHED_BATCH"):  # Linux
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, 0, int(os.environ.get("NICE", NICENESS)))
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
         return True
     log.info("process.gives_no_way", roles=list(roles))
     return False

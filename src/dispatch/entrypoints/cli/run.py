@@ -21,14 +21,15 @@ NEEDED_BY_WORKERS = {"contact_finder_url": "finder", "email_verifier_url": "veri
 def run(cli: Cli, roles: tuple[str, ...]) -> None:
     """Play roles in this process until SIGTERM; logs are JSON on stderr.
 
-    The roles: api, intake, worker, relay, publisher, timers, sources, projector and sealer.
+    The roles: api, intake, worker, relay, publisher, timers, sources, projector, sealer and webhooks.
     Postgres, NATS and the providers are those of the settings. Of relay, publisher, timers, sources and projector any
     number may run: they take turns or do not mind.
 
     \b
     Examples:
       dispatch run api
-      dispatch run relay timers projector
+      dispatch run relay
+      dispatch run publisher timers projector
       DISPATCH_WORKER_LANES=4 dispatch run worker
     """
     from dispatch.entrypoints.roles.process import run_process

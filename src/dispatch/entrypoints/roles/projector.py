@@ -12,7 +12,7 @@ from dispatch.entrypoints.roles.context import RoleContext, either
 log = structlog.get_logger(__name__)
 
 POLL_S = 0.5
-REST, REST_MAX_S = 3.0, 0.05
+REST, REST_MAX_S = 4.0, 0.08
 """So many times as long as a step took it rests: a step for one event costs nearly what one for a hundred does."""
 PAUSE_AFTER_ACCIDENT_S = 0.5
 

@@ -137,7 +137,7 @@ class System:
         groups = {
             "api": ("api",),
             "relay": ("relay",),
-            "publisher": ("publisher", "timers", "sources", "sealer"),
+            "followers": ("publisher", "timers", "sources", "sealer"),
             "projector": ("projector",),
             "webhooks": ("webhooks",),
         }
