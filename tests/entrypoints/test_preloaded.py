@@ -10,14 +10,13 @@ from end_to_end.running import environment
 from servers import application_url
 
 START = """
-import asyncio, sys
+import os, sys
 from dispatch.entrypoints.supervisor import preloaded
 before = set(sys.modules)
 from dispatch.entrypoints.bootstrap import open_app
 from dispatch.entrypoints.http.app import create_http
 from dispatch.entrypoints.roles import ROLES, find_role
 from dispatch.entrypoints.settings import load_settings
-import os
 app = open_app(load_settings(os.environ).settings)
 app.migrate()
 app.queries.batches(limit=1)

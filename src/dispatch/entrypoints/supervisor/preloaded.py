@@ -1,15 +1,11 @@
-"""What the fork server loads once: whatever is missing here, each role process would load for itself.
-
-The fork server tells nobody of an import that fails; the processes that need it do.
-"""
+"""What the fork server loads once: whatever is missing here, each role process would load for itself."""
 
 import gc
-from contextlib import suppress
 from importlib import import_module
 
 from dispatch.application.routes import find_routes
 from dispatch.application.stages import find_stages
-from dispatch.entrypoints.roles import ROLES
+from dispatch.entrypoints.roles import ROLES, find_role
 
 USED_LATER = (
     "dispatch.entrypoints.roles.process",
@@ -23,10 +19,11 @@ USED_LATER = (
 
 
 def load() -> None:
-    """Import it all. Processes share its memory as long as nobody writes there, so the collector must not look at it."""
-    for name in (*(f"dispatch.entrypoints.roles.{role}" for role in ROLES), *USED_LATER):
-        with suppress(ImportError):
-            import_module(name)
+    """Import it all. Processes share its memory while nobody writes there, so the collector must not look at it."""
+    for role in ROLES:
+        find_role(role)
+    for name in USED_LATER:
+        import_module(name)
     find_stages()
     find_routes()
     gc.collect()
