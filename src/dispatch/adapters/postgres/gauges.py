@@ -12,8 +12,8 @@ ATTEMPTS_MIN = 50
 """Of fewer attempts in an hour no share is worth an alarm."""
 
 # The hour before counts by the part of it that lies within the last sixty minutes.
-# Stages are found, and the oldest job of each, by a step of the index on (stage, due_at) each: of a million jobs that wait
-# some twenty are looked at. What is paused is passed over one by one.
+# Each stage, and the oldest job of each, is found by one step of the index on (stage, due_at): of a million jobs that
+# wait some twenty are looked at. Jobs of paused batches are passed over one by one.
 MEASURE = """
 WITH RECURSIVE paused AS (
     SELECT scope, name FROM ops.pauses WHERE resumed_at IS NULL AND coalesce(until > now(), true)
