@@ -19,7 +19,7 @@ run: .venv/.stamp ## the whole system on embedded servers with the sample file: 
 	@.venv/bin/dispatch up --demo $(ARGS)
 
 test: .venv/.stamp ## all tests, on the embedded servers: make test ARGS="-k intake"
-	@.venv/bin/pytest -q -n 2 --dist loadfile $(ARGS)
+	@.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/.stamp ## lint, format, types, import contracts
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache && .venv/bin/deptry src

@@ -10,6 +10,15 @@ from dispatch.adapters.embedded.postgres import EmbeddedPostgres
 from servers import EXTERNAL_DATABASE_URL, fresh_database
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest comes first, file by file: so that no worker is left alone with it at the end."""
+    allowed_s: dict[Path, float] = {}
+    for item in items:
+        if item.get_closest_marker("end_to_end") and (limit := item.get_closest_marker("timeout")):
+            allowed_s[item.path] = max(allowed_s.get(item.path, 0.0), float(limit.args[0]))
+    items.sort(key=lambda item: allowed_s.get(item.path, 0.0), reverse=True)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """A running Postgres with the settings of production, shared by the session's tests."""

@@ -6,17 +6,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 
 import examples
-from dispatch.adapters.postgres.due import TABLE, DueSheet
+from dispatch.adapters.postgres.due import TABLE
 from dispatch.adapters.postgres.preparing import prepare_alone
-from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.queries import DueJob
 from dispatch.domain.job.priority import JobPriority
 from end_to_end.running import eventually
-from ledgers import cause, new_id, opened_ledger
+from ledgers import cause, new_id
 
 pytestmark = [
     pytest.mark.postgres,
@@ -27,33 +25,14 @@ AN_HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def ledger(database_url):
-    with opened_ledger(database_url) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def sheet(database_url, ledger):
-    projector = Projector(database_url, ledger)
-    projector.prepare()
-    projector.close()
-    with ConnectionPool(database_url, min_size=1, max_size=2) as pool:
-        sheet = DueSheet(pool)
-        sheet.prepare()
-        yield sheet
-
-
-@pytest.fixture
-def given(database_url, ledger):
+def given(ledger, project):
     """Records a job's events at some time from now and projects them; answers its id."""
 
     def record(*events, job_id=""):
         job_id = job_id or new_id()
         version = ledger.load(job_id).version
         ledger.append([Append(job_id, version, [replace(event, job_id=job_id) for event in events], cause())])
-        projector = Projector(database_url, ledger)
-        projector.step()
-        projector.close()
+        project()
         return job_id
 
     return record

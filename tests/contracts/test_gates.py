@@ -5,17 +5,15 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 
 import examples
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.gates import PostgresGates
-from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.control import ControlDesk, PauseTargetUnknown
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.queries import DueJob
 from dispatch.domain.control.events import PauseScope
-from ledgers import cause, new_id, opened_ledger
+from ledgers import cause, new_id
 
 pytestmark = pytest.mark.postgres
 HOUR = timedelta(hours=1)
@@ -28,16 +26,11 @@ def now() -> datetime:
 class World:
     """A ledger with its views, and people who pause."""
 
-    def __init__(self, url, ledger, pool):
-        self.url, self.ledger, self.gates = url, ledger, PostgresGates(pool)
+    def __init__(self, url, ledger, pool, project):
+        self.url, self.ledger, self.project, self.gates = url, ledger, project, PostgresGates(pool)
         self.due = DueSheet(pool, self.gates)
         self.due.prepare()
         self.desk = ControlDesk(ledger, self.gates, ["verify"], lambda: ["main"], now)
-
-    def project(self):
-        projector = Projector(self.url, self.ledger)
-        projector.step()
-        projector.close()
 
     def pause(self, scope, name="", **said):
         assert self.desk.pause(scope, name, by="ann", **said)
@@ -61,15 +54,8 @@ class World:
 
 
 @pytest.fixture
-def world(database_url):
-    with (
-        opened_ledger(database_url) as ledger,
-        ConnectionPool(database_url, min_size=1, max_size=2) as pool,
-    ):
-        projector = Projector(database_url, ledger)
-        projector.prepare()
-        projector.close()
-        yield World(database_url, ledger, pool)
+def world(database_url, ledger, pool, project):
+    return World(database_url, ledger, pool, project)
 
 
 def test_a_gate_is_closed_from_its_pause_to_its_resumption(world):

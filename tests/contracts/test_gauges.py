@@ -6,13 +6,11 @@ from uuid import uuid4
 import psycopg
 import pytest
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 
 import examples
 from dispatch.adapters.postgres.gates import PostgresGates
-from dispatch.adapters.postgres.gauges import ATTEMPTS_MIN, PostgresGauges
+from dispatch.adapters.postgres.gauges import ATTEMPTS_MIN, MEASURE, PostgresGauges
 from dispatch.adapters.postgres.processes import PostgresProcesses
-from dispatch.adapters.postgres.projector import Projector
 from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.adapters.postgres.scale_book import PostgresScaleBook
 from dispatch.adapters.postgres.zone_book import PostgresZoneBook
@@ -23,9 +21,17 @@ from dispatch.domain.control.events import PauseScope
 from dispatch.domain.fleet.events import Scalable
 from dispatch.domain.zone.events import Measure
 from dispatch.entrypoints.presence import Presence
-from ledgers import cause, new_id, opened_ledger
+from ledgers import cause, new_id
 
 pytestmark = pytest.mark.postgres
+MANY = """
+INSERT INTO ops.jobs (job_id, batch_id, row_number, reference, service, price_pence, status, stage, attempts,
+                      error_code, opened_at, changed_at, due_at, version, priority)
+SELECT gen_random_uuid(), batch_id, row_number, reference, service, price_pence, status,
+       (ARRAY['clear', 'dispatch', 'verify'])[1 + number % 3], attempts, error_code, opened_at, changed_at,
+       now() - number * interval '1 second', version, priority
+FROM ops.jobs, generate_series(1, 20000) AS number
+"""
 
 
 def now() -> datetime:
@@ -33,8 +39,8 @@ def now() -> datetime:
 
 
 class World:
-    def __init__(self, url, ledger, pool):
-        self.url, self.ledger = url, ledger
+    def __init__(self, url, ledger, pool, project):
+        self.url, self.ledger, self.catch_up = url, ledger, project
         self.gauges, self.gates, self.processes = PostgresGauges(pool), PostgresGates(pool), PostgresProcesses(pool)
         self.published = PublishedSheet(pool)
         self.published.prepare()
@@ -44,10 +50,7 @@ class World:
         self.desk = ControlDesk(ledger, self.gates, ["verify", "dispatch"], list, now)
 
     def project(self):
-        projector = Projector(self.url, self.ledger)
-        while projector.step():
-            pass
-        projector.close()
+        self.catch_up()
         self.published.note(self.ledger.head())
 
     def measure(self, measure):
@@ -62,15 +65,8 @@ class World:
 
 
 @pytest.fixture
-def world(database_url):
-    with (
-        opened_ledger(database_url) as ledger,
-        ConnectionPool(database_url, min_size=1, max_size=2) as pool,
-    ):
-        projector = Projector(database_url, ledger)
-        projector.prepare()
-        projector.close()
-        yield World(database_url, ledger, pool)
+def world(database_url, ledger, pool, project):
+    return World(database_url, ledger, pool, project)
 
 
 def test_an_empty_system_measures_nothing(world):
@@ -111,6 +107,27 @@ def test_age_is_that_of_the_most_overdue_job_that_nobody_has_paused(world):
             world.project()
             assert world.measure(Measure.AGE_S) > 3600
         world.execute("UPDATE ops.pauses SET resumed_at = now()")
+
+
+def test_the_age_of_many_jobs_is_found_without_looking_at_all_of_them(world):
+    job_id, hour = new_id(), timedelta(hours=1)
+    events = [examples.opened, examples.failed, replace(examples.retry_scheduled, due_at=now() - hour)]
+    world.append(job_id, *(replace(event, job_id=job_id) for event in events))
+    world.project()
+    with psycopg.connect(world.url, autocommit=True) as connection:
+        connection.execute(MANY)
+        connection.execute("ANALYZE ops.jobs")
+        [[[explained]]] = connection.execute("EXPLAIN (ANALYZE, FORMAT JSON) " + MEASURE, [50]).fetchall()
+    assert 20_000 <= world.measure(Measure.AGE_S) < 20_100
+    assert 3 < sum(looked_at(explained["Plan"])) < 50
+
+
+def looked_at(plan):
+    """How many jobs each step of a plan looked at."""
+    if plan.get("Relation Name") == "jobs":
+        yield plan["Actual Loops"] * (plan["Actual Rows"] + plan.get("Rows Removed by Filter", 0))
+    for step in plan.get("Plans", ()):
+        yield from looked_at(step)
 
 
 def test_errors_are_a_share_of_enough_attempts_in_the_last_sixty_minutes(world):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import httpx
 import msgspec
 
 from dispatch.entrypoints.bootstrap import App, open_app
@@ -116,6 +117,12 @@ def stats(simulator_url: str) -> dict[str, int]:
 
     with urllib.request.urlopen(f"{simulator_url}/stats", timeout=10) as answer:  # noqa: S310 - our own loopback server
         return msgspec.json.decode(answer.read())
+
+
+def change(simulator_url: str, **fields: object) -> None:
+    """The simulator behaves so from now on: fields of its scenario."""
+    answer = httpx.post(f"{simulator_url}/scenario", json=fields)
+    assert answer.status_code == 200, answer.text
 
 
 def make_jobs_file(path: Path, rows: int) -> Path:

@@ -19,8 +19,12 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, py
 def test_worker_and_timers_in_the_same_process_do_the_whole_job(
     tmp_path: Path, database_url: str, fresh_nats: EmbeddedNats
 ):
-    """Against providers that fail now and then, so that retries are due and the timers find them."""
+    """Against providers that fail now and then, so that retries are due and the timers find them.
+
+    What they answer too late comes after 3 s instead of 12, and nobody waits for it longer than 2 instead of 10.
+    """
     simulator = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "flaky"]
+    simulator += ["--set=slow_ms=3000"]
     with ExitStack() as stack:
         providers = stack.enter_context(running(simulator, environment(), tmp_path / "simulator.log"))
         assert providers.stdout is not None
@@ -33,6 +37,7 @@ def test_worker_and_timers_in_the_same_process_do_the_whole_job(
             contact_finder_url=url,
             email_verifier_url=url,
             notifier_url=url,
+            provider_timeout_s="2",
         )
         one = stack.enter_context(running([*DISPATCH, "run", *ROLES], environ, tmp_path / "one.log"))
         batch = upload_when_prepared(environ)["batch"]

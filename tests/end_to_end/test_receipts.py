@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from checker import check, read_stored
@@ -23,7 +22,7 @@ from dispatch.domain.job.events import JobDelivered, JobEscalated, ReceiptRecord
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.supervisor.children import free_port
-from end_to_end.running import dispatch, eventually, make_jobs_file, simulated, stats, up
+from end_to_end.running import change, dispatch, eventually, make_jobs_file, simulated, stats, up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
 
@@ -70,12 +69,6 @@ receipt_secrets_file = "{folder}/texter.secret"
     )
     urls = dict.fromkeys(("contact_finder_url", "email_verifier_url", "notifier_url"), simulator)
     return urls | {"providers_file": str(path), "channel_rate_per_s": "0", "work_ack_wait_s": "2"}
-
-
-def change(simulator: str, **fields: Any) -> None:
-    """The simulator behaves so from now on."""
-    answer = httpx.post(f"{simulator}/scenario", json=fields)
-    assert answer.status_code == 200, answer.text
 
 
 def receive(app: App, path: Path) -> str:

@@ -8,9 +8,11 @@ from following import catch_up
 from msgspec.structs import asdict, replace
 
 import examples
+from dispatch.adapters.postgres.rebuild import rebuild
 from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.queries import EscalationRow, JobRow, RowErrorRow, StageProgress
 from dispatch.domain.batch.state import BatchStatus
+from dispatch.domain.identity import job_ids
 from dispatch.domain.job.state import JobStatus
 from examples import BATCH_ID, JOB_ID, NOON
 from ledgers import cause
@@ -218,6 +220,39 @@ def test_stage_progress_counts_per_batch_and_stage(given, queries):
         stage="dispatch", entered=1, completed=0, failed_attempts=0, retries=0, escalated=1, blocked=1
     )
     assert queries.stage_progress(BATCH_ID) == [verify, dispatch]
+
+
+@pytest.mark.acceptance("1.37", part="the stages count what the batch has, after one reset and after another")
+def test_stage_progress_of_a_batch_that_begins_anew_is_that_of_the_jobs_it_has(
+    given, queries, ledger, projector, database_url
+):
+    def progress():
+        return {
+            row.stage: (row.entered, row.completed, row.failed_attempts) for row in queries.stage_progress(BATCH_ID)
+        }
+
+    def passed():
+        return {row.stage: row.completed for row in queries.pipeline_health()}
+
+    sent, gone, doubtful = map(job_ids(BATCH_ID, NOON), (1, 2, 3))
+    given(examples.received, *(replace(examples.opened, job_id=job) for job in (sent, gone, doubtful)))
+    given(*(replace(examples.completed, job_id=job) for job in (sent, gone, doubtful)))
+    given(replace(examples.failed, job_id=gone, stage="dispatch"), examples.undo_requested)
+    given(replace(examples.cancelled, job_id=gone, was_escalated=False), examples.undone)
+    assert progress() == {"verify": (3, 3, 0), "dispatch": (3, 0, 1)}, "what was done was done"
+    later = NOON + timedelta(hours=1)
+    given(replace(examples.reset, at=later))
+    assert progress() == {"verify": (2, 2, 0), "dispatch": (2, 0, 0)}
+    assert passed() == {"verify": 3, "dispatch": 0}, "sums over everything never fall: they are counters elsewhere"
+
+    anew = job_ids(BATCH_ID, later)(2)
+    given(replace(examples.opened, job_id=anew), replace(examples.completed, job_id=anew))
+    assert progress()["verify"] == (3, 3, 0)
+    given(*(replace(examples.cancelled, job_id=job, was_escalated=False) for job in (anew, doubtful)))
+    given(examples.undo_requested, examples.undone, replace(examples.reset, at=later + timedelta(hours=1)))
+    assert progress() == {"verify": (1, 1, 0), "dispatch": (1, 0, 0)}
+    assert passed() == {"verify": 4, "dispatch": 0}
+    assert rebuild(database_url, ledger, "stage_progress").same
 
 
 @pytest.mark.acceptance("1.10")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from msgspec.structs import replace
-from psycopg_pool import ConnectionPool
 from streaming import asked_for, chunks, running, until
 from structlog.testing import capture_logs
 
@@ -23,11 +22,10 @@ from dispatch.adapters.nats.streams import (
     ensure_work_stream,
     last_message_headers,
 )
-from dispatch.adapters.postgres.due import DueSheet
 from dispatch.adapters.postgres.projector import Projector
 from dispatch.application.react import CHUNK_MAX, INTAKE
 from dispatch.domain.job.priority import JobPriority
-from ledgers import follow, new_id, opened_ledger, start
+from ledgers import follow, new_id, start
 
 pytestmark = [pytest.mark.postgres, pytest.mark.nats]
 STAGES = ["verify", "dispatch"]
@@ -35,28 +33,11 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def ledger(database_url):
-    with opened_ledger(database_url) as ledger:
-        yield ledger
-
-
-@pytest.fixture
-def due(database_url, ledger):
-    projector = Projector(database_url, ledger)
-    projector.prepare()
-    projector.close()
-    with ConnectionPool(database_url, min_size=1, max_size=2) as pool:
-        sheet = DueSheet(pool)
-        sheet.prepare()
-        yield sheet
-
-
-@pytest.fixture
-def relaying(ledger, due):
+def relaying(ledger, sheet):
     """A relay that follows the ledger on this client while the block runs."""
 
     def make(client):
-        relay = Relay(ledger, due, client, STAGES)
+        relay = Relay(ledger, sheet, client, STAGES)
         wake = asyncio.Event()
         return relay, running(lambda stop: relay.follow(wake, stop))
 
@@ -105,12 +86,12 @@ async def test_a_restart_takes_up_where_the_stream_ends(ledger, client, js, rela
 
 
 async def test_a_relay_that_dies_between_two_chunks_leaves_neither_and_skips_nothing(
-    ledger, client, clients, due, monkeypatch
+    ledger, client, clients, sheet, monkeypatch
 ):
     jobs = open_jobs(ledger, 2 * CHUNK_MAX)
     other = await clients()
     js = other.jetstream(timeout=5)
-    relay = Relay(ledger, due, client, STAGES)
+    relay = Relay(ledger, sheet, client, STAGES)
     await relay._take_up()
     publish, published = client.publish, []
 
@@ -124,7 +105,7 @@ async def test_a_relay_that_dies_between_two_chunks_leaves_neither_and_skips_not
         await relay._publish_next()
     await client.flush()
     assert await chunks(js) == []
-    successor, wake = Relay(ledger, due, other, STAGES), asyncio.Event()
+    successor, wake = Relay(ledger, sheet, other, STAGES), asyncio.Event()
     async with running(lambda stop: successor.follow(wake, stop)):
         await until(lambda: successor.through == ledger.head())
     assert await asked_for(js, "verify") == jobs
@@ -170,8 +151,8 @@ async def test_work_goes_on_when_nats_comes_back_without_its_data(ledger, fresh_
     assert await asked_for(js, "verify") == jobs
 
 
-async def test_of_two_relays_the_one_behind_is_fenced_off(ledger, client, clients, js, due):
-    first, second = Relay(ledger, due, client, STAGES), Relay(ledger, due, await clients(), STAGES)
+async def test_of_two_relays_the_one_behind_is_fenced_off(ledger, client, clients, js, sheet):
+    first, second = Relay(ledger, sheet, client, STAGES), Relay(ledger, sheet, await clients(), STAGES)
     await first._take_up()
     await second._take_up()
     known = open_jobs(ledger, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from http_door import Door, as_csv, assert_problem, rows
 
+from dispatch.application.routes import find_routes
 from dispatch.entrypoints.http.dashboard import live
 from dispatch.entrypoints.http.dashboard.page import ERRORS_SHOWN, FRAGMENTS
 
@@ -20,7 +21,7 @@ HERE = Path(live.__file__).parent
 class Reader(HTMLParser):
     """The ids, texts and attributes of a page; complains about tags that do not pair up."""
 
-    VOID = frozenset({"meta", "link", "input", "rect", "br"})
+    VOID = frozenset({"meta", "link", "input", "rect", "br", "wbr"})
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -51,6 +52,15 @@ async def test_the_empty_page_says_how_to_start(own_door: Door):
     assert "No batches yet." in read.text
     assert "dispatch batch upload samples/service-jobs.csv" in read.text
     assert "Nobody has to decide anything" in read.text
+
+
+async def test_each_route_is_a_row_of_its_own_in_its_order(own_door: Door):
+    page = (await own_door.client.get("/", headers=HTML)).text.replace("<wbr>", "")
+    rows = re.findall(r'<h3 id="route-[a-z-]+">([a-z-]+)</h3>\s*<ol class="stages"(.*?)</ol>', page, re.DOTALL)
+    shown = {name: tuple(re.findall(r'class="name">([a-z_]+)<', row)) for name, row in rows}
+    assert shown == {name: route.stages for name, route in find_routes().items()}
+    assert "of all routes" in rows[0][1].partition(">confirm<")[2], "what is at a shared stage came by any of them"
+    assert "of all routes" not in rows[0][1].partition(">promote_company<")[0]
 
 
 @pytest.mark.acceptance("1.29")

@@ -54,7 +54,7 @@ LIMIT :limit
 """
 STAGE_PROGRESS = """
 SELECT stage, entered, completed, failed_attempts, retries, escalated, blocked
-FROM ops.stage_progress WHERE batch_id = :batch_id
+FROM ops.stage_progress WHERE batch_id = :batch_id AND NOT taken_back
 """
 JOB_TOTALS = """
 SELECT greatest(0, batches.open + single.open - jobs.waiting)::bigint AS running, jobs.waiting,

@@ -18,17 +18,7 @@ from dispatch.entrypoints.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-PRELOADED = [
-    "dispatch.entrypoints.roles.process",
-    "dispatch.entrypoints.roles.api",
-    "dispatch.entrypoints.roles.intake",
-    "dispatch.entrypoints.roles.worker",
-    "dispatch.entrypoints.roles.relay",
-    "dispatch.entrypoints.roles.timers",
-    "dispatch.entrypoints.roles.sources",
-    "dispatch.entrypoints.roles.projector",
-    "dispatch.adapters.providers.simulator",
-]
+PRELOADED = ["dispatch.entrypoints.supervisor.preloaded"]
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 10.0
 STEADY_AFTER_S = 30.0
 """A child that lived for so long is started again without a pause."""

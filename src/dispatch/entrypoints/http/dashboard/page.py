@@ -1,5 +1,6 @@
 """What the page shows, and its HTML: whole, or the fragments of it that are kept up to date."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ import msgspec
 
 from dispatch.application.ports.queries import BatchRow, EscalationRow, JobRow, JobTotals, RowErrorRow, StageHealth
 from dispatch.application.ports.statistics import Period
+from dispatch.application.routes import find_routes
 from dispatch.domain.batch.desk import Priority
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.money import pounds
@@ -39,6 +41,13 @@ class Asked(msgspec.Struct, frozen=True):
     by: Period = Period.DAY
 
 
+class RouteShown(msgspec.Struct, frozen=True):
+    """One route's stages in its order. What is at a stage is counted over all routes that share it."""
+
+    name: str
+    stages: list[StageHealth]
+
+
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """Everything on the page. Each list is bounded."""
 
@@ -46,7 +55,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     position: int
     now: datetime
     totals: JobTotals
-    stages: list[StageHealth]
+    routes: list[RouteShown]
     batches: list[BatchShown]
     operations: Operations
     batch: BatchDetail | None
@@ -55,6 +64,12 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     jobs_after: str
     approvals: list[BatchRow]
     escalations: list[EscalationRow]
+
+    @property
+    def shared(self) -> set[str]:
+        """The stages that several routes pass."""
+        passed = Counter(stage.stage for route in self.routes for stage in route.stages)
+        return {stage for stage, routes in passed.items() if routes > 1}
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +95,10 @@ def look(app: App, asked: Asked, operations: RecentOperations) -> Overview:
         position=position,
         now=now,
         totals=queries.job_totals(),
-        stages=[health.get(name) or _quiet(name) for name in app.stages],
+        routes=[
+            RouteShown(name, [health.get(stage) or _quiet(stage) for stage in route.stages])
+            for name, route in find_routes().items()
+        ],
         batches=batches,
         operations=operations(asked.by),
         batch=batch,
