@@ -10,6 +10,7 @@ from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.privacy import KeyMissing
 from dispatch.application.ports.webhooks import Overtaken
 from dispatch.application.webhooks.desk import EndpointDesk
+from dispatch.application.webhooks.follow import STEP
 from dispatch.domain.endpoint.state import Endpoint, EndpointStatus
 from dispatch.entrypoints.roles.context import RoleContext, either
 from dispatch.entrypoints.webhooks import Webhooks, open_webhooks
@@ -17,6 +18,8 @@ from dispatch.entrypoints.webhooks import Webhooks, open_webhooks
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
+PACE_S = 0.025
+"""So often at most the ledger is read while little is recorded: what comes within it is followed together."""
 PAUSE_AFTER_ACCIDENT_S = 1.0
 FORGET_EVERY_S = 3_600.0
 
@@ -38,13 +41,19 @@ async def run(context: RoleContext) -> None:
 
 
 async def _follow(webhooks: Webhooks, wake: asyncio.Event, put: asyncio.Event, over: asyncio.Event) -> None:
+    follow, loop = webhooks.follow, asyncio.get_running_loop()
     while not over.is_set():
         wake.clear()
+        queued, next_at = follow.queued, loop.time() + PACE_S
         try:
-            if await asyncio.to_thread(webhooks.follow.step):
+            looked_at = await asyncio.to_thread(follow.step)
+            if follow.queued > queued:
                 put.set()
-            else:
-                await either(wake, over, TICK_S)
+            if looked_at >= STEP:
+                continue
+            await either(wake if follow.is_awaited else over, over, TICK_S)
+            if (pause_s := next_at - loop.time()) > 0:
+                await either(over, over, pause_s)  # Everything in the installation wakes us.
         except (LedgerUnavailable, Overtaken) as accident:
             log.warning("webhooks.interrupted", accident=type(accident).__name__)
             await either(over, over, PAUSE_AFTER_ACCIDENT_S)
@@ -70,6 +79,7 @@ async def _send(
             try:
                 for name in await asyncio.to_thread(desk.queue.pending, idle, desk.clock()) if idle else []:
                     sending[name] = asyncio.create_task(_deliver(webhooks, name, over))
+                    sending[name].add_done_callback(lambda _: put.set())  # Something may be due since its last look.
                 if loop.time() >= forget_at:
                     await asyncio.to_thread(desk.queue.forget, desk.clock() - kept)
                     forget_at = loop.time() + FORGET_EVERY_S
