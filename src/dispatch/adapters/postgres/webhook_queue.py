@@ -104,27 +104,30 @@ WHERE endpoint_id = %(endpoint_id)s AND status = 'due' AND due_at <= %(now)s
   AND (due_at, position) > (%(due_at)s::timestamptz, %(position)s::bigint)
 ORDER BY due_at, position LIMIT %(limit)s
 """
-RECORD = """
-WITH new AS (
-    SELECT position, message_id, attempt::integer, timestamptz 'epoch' + at * interval '1 microsecond' AS at,
-           took / 1000.0 AS took_ms, http_status::integer, error, excerpt, status,
-           timestamptz 'epoch' + due_at * interval '1 microsecond' AS due_at
-    FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[],
-                %b::text[], %b::text[], %b::bigint[])
-         AS new (position, message_id, attempt, at, took, http_status, error, excerpt, status, due_at)
-), delivered AS (
-    DELETE FROM ops.webhook_messages AS m USING new
-    WHERE new.status = 'delivered' AND m.endpoint_id = %s AND m.position = new.position AND m.status = 'due'
-), others AS (
-    UPDATE ops.webhook_messages AS m
-    SET status = new.status, attempts = new.attempt, due_at = new.due_at, first_at = coalesce(first_at, new.at),
-        settled_at = CASE WHEN new.status <> 'due' THEN new.at END
-    FROM new
-    WHERE new.status <> 'delivered' AND m.endpoint_id = %s AND m.position = new.position AND m.status = 'due'
-)
+LOG = """
 INSERT INTO ops.webhook_attempts
        (endpoint_id, position, message_id, attempt, at, took_ms, http_status, error, excerpt, message_status)
-SELECT %s::uuid, position, message_id, attempt, at, took_ms, http_status, error, excerpt, status FROM new
+SELECT %s::uuid, position, message_id, attempt, timestamptz 'epoch' + at * interval '1 microsecond', took / 1000.0,
+       http_status, error, excerpt, status
+FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
+            %b::text[]) AS new (position, message_id, attempt, at, took, http_status, error, excerpt, status)
+"""
+# Without `status` in it: by the index of what is due each of these would look through all that is due.
+DELIVERED = "DELETE FROM ops.webhook_messages WHERE endpoint_id = %s AND position = ANY(%b::bigint[])"
+OTHERS = """
+UPDATE ops.webhook_messages AS m
+SET status = new.status, attempts = new.attempt, due_at = timestamptz 'epoch' + new.due_at * interval '1 microsecond',
+    first_at = coalesce(first_at, timestamptz 'epoch' + new.at * interval '1 microsecond'),
+    settled_at = CASE WHEN new.status <> 'due' THEN timestamptz 'epoch' + new.at * interval '1 microsecond' END
+FROM (
+    SELECT new.*, found.ctid
+    FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[])
+         AS new (position, attempt, status, due_at, at)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM ops.webhook_messages WHERE endpoint_id = %s AND position = new.position OFFSET 0
+    ) AS found  -- OFFSET: looked up one by one, whatever Postgres believes about a table that grows and shrinks.
+) AS new
+WHERE m.ctid = new.ctid AND m.status = 'due'
 """
 FAILING = """
 INSERT INTO ops.webhook_endpoints AS known (endpoint_id, failing_since) VALUES (%s, %s)
@@ -215,11 +218,17 @@ class PostgresWebhookQueue:
     def record(self, attempts: Sequence[Attempt]) -> datetime | None:
         if not attempts:
             return None
-        endpoint_id, columns = attempts[0].message.endpoint_id, _columns(attempts)
+        endpoint_id = attempts[0].message.endpoint_id
+        delivered = [each.message.position for each in attempts if each.status is MessageStatus.DELIVERED]
+        others = [each for each in attempts if each.status is not MessageStatus.DELIVERED]
         with transaction(self._pool) as connection:
             register_arrays(connection)
-            connection.execute(RECORD, (*columns, endpoint_id, endpoint_id, endpoint_id))
-            if any(each.status is MessageStatus.DELIVERED for each in attempts):
+            connection.execute(LOG, (endpoint_id, *_logged(attempts)))
+            if delivered:
+                connection.execute(DELIVERED, (endpoint_id, bigint_array(delivered)))
+            if others:
+                connection.execute(OTHERS, (*_put_off(others), endpoint_id))
+            if delivered:
                 connection.execute(WELL, (endpoint_id,))
                 return None
             failed = endpoint_id, min(each.at for each in attempts)
@@ -257,8 +266,8 @@ def _put(connection: psycopg.Connection, messages: Sequence[Message], where_know
         connection.execute(PUT + where_known, columns)
 
 
-def _columns(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
-    """As RECORD takes them; times are microseconds, since 1970 or of the attempt."""
+def _logged(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
+    """As LOG takes them; times are microseconds, since 1970 or of the attempt."""
     answers = [each.answer for each in attempts]
     return (
         bigint_array([each.message.position for each in attempts]),
@@ -270,7 +279,17 @@ def _columns(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
         text_array([answer.error for answer in answers]),
         text_array([answer.excerpt for answer in answers]),
         text_array([each.status.value for each in attempts]),
+    )
+
+
+def _put_off(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
+    """As OTHERS takes them."""
+    return (
+        bigint_array([each.message.position for each in attempts]),
+        bigint_array([each.message.attempts + 1 for each in attempts]),
+        text_array([each.status.value for each in attempts]),
         bigint_array([_microseconds(each.due_at) for each in attempts]),
+        bigint_array([_microseconds(each.at) for each in attempts]),
     )
 
 

@@ -18,7 +18,7 @@ from dispatch.entrypoints.webhooks import Webhooks, open_webhooks
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-PACE_S = 0.025
+PACE_S, PACE_ALONE_S = 0.025, 0.1
 """So often at most the ledger is read while little is recorded: what comes within it is followed together."""
 PAUSE_AFTER_ACCIDENT_S = 1.0
 FORGET_EVERY_S = 3_600.0
@@ -44,16 +44,17 @@ async def _follow(webhooks: Webhooks, wake: asyncio.Event, put: asyncio.Event, o
     follow, loop = webhooks.follow, asyncio.get_running_loop()
     while not over.is_set():
         wake.clear()
-        queued, next_at = follow.queued, loop.time() + PACE_S
+        queued, began = follow.queued, loop.time()
         try:
             looked_at = await asyncio.to_thread(follow.step)
             if follow.queued > queued:
                 put.set()
             if looked_at >= STEP:
                 continue
-            await either(wake if follow.is_awaited else over, over, TICK_S)
-            if (pause_s := next_at - loop.time()) > 0:
-                await either(over, over, pause_s)  # Everything in the installation wakes us.
+            await either(wake, over, TICK_S)  # Everything in the installation wakes us.
+            pause_s = began + (PACE_S if follow.is_awaited else PACE_ALONE_S) - loop.time()
+            if pause_s > 0:
+                await either(over, over, pause_s)
         except (LedgerUnavailable, Overtaken) as accident:
             log.warning("webhooks.interrupted", accident=type(accident).__name__)
             await either(over, over, PAUSE_AFTER_ACCIDENT_S)
