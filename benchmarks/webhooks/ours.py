@@ -20,7 +20,8 @@ from dispatch.entrypoints.supervisor.children import play_roles
 CHUNK = 500
 PATIENCE_S = 300.0
 LOOK_EVERY_S = 0.02
-RECORDED = "SELECT coalesce(max(attempt_id), 0) FROM ops.webhook_attempts"  # A count would read all of them again and again.
+RECORDED = "SELECT coalesce(max(attempt_id), 0) FROM ops.webhook_attempts"
+"""At most so many: looks that count them read all of them each time, on the cores that are measured."""
 ATTEMPTS = "SELECT count(*) FROM ops.webhook_attempts WHERE error = ''"
 
 

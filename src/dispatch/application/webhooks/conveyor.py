@@ -17,7 +17,7 @@ READY_LOW = 500
 """The next page is read when no more than so many messages wait to be sent."""
 OPEN_MAX = 2_000
 """And no more than so many are read and not recorded: with a page more they go out again after a crash, at most."""
-GROUP, GATHER_S = 500, 0.02
+GROUP, GATHER_S = 500, 0.05
 """Attempts are recorded when there is a group of them, and at the latest after so long."""
 LOOK_EVERY_S = 0.05
 """How often to look for more while the last ones are in flight."""

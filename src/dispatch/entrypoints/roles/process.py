@@ -46,7 +46,7 @@ def run_process(
 
     Raises what stops a role.
     """
-    tune_interpreter()
+    tune_interpreter(is_sender=tuple(roles) == ("webhooks",))
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
     last_resort = threading.Timer(settings.shutdown_grace_s, _cut_off, (settings.shutdown_grace_s,))
     last_resort.daemon = True
