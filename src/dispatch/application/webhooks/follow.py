@@ -33,7 +33,10 @@ class FollowLedger:
         self.endpoints: dict[str, Endpoint] = {}
         self.queued = 0
         """How many messages were put into the queue."""
+        self.is_behind = True
+        """Is there more to be done at once?"""
         self._position = -1
+        self._may_replay = True
         self._noted = 0
         """The place that the queue has: nothing between it and ours is to be sent."""
         self._noted_at = datetime.min.replace(tzinfo=UTC)
@@ -45,6 +48,7 @@ class FollowLedger:
             endpoint_id: _folded(self._ledger.trace(endpoint_id), position) for endpoint_id in self._queue.known()
         }
         self._position = self._noted = position
+        self._may_replay = True
 
     @property
     def is_awaited(self) -> bool:
@@ -52,7 +56,7 @@ class FollowLedger:
         return any(endpoint.status is EndpointStatus.ACTIVE for endpoint in list(self.endpoints.values()))
 
     def step(self) -> int:
-        """Follow some events, or do a part of a replay; answers how many events were looked at.
+        """Follow some events, and do a part of a replay; answers how many events were looked at.
 
         Raises:
             LedgerUnavailable: the same step may be done again after `load`.
@@ -71,7 +75,14 @@ class FollowLedger:
         for endpoint_id in met:
             if self.endpoints[endpoint_id].status is EndpointStatus.REMOVED:
                 self._queue.drop(endpoint_id)
-        return position - before or self._replay(now)
+        self._may_replay |= bool(replays)
+        looked_at = position - before
+        if looked_at < STEP and self._may_replay:
+            replayed = self._replay(now)
+            self._may_replay = replayed > 0
+            looked_at += replayed
+        self.is_behind = looked_at >= STEP or self._may_replay
+        return looked_at
 
     def _look(self, position: int, now: datetime) -> tuple[int, list[Message], list[str], list[Replay]]:
         """How far it looked from here, and what is to be noted of it."""

@@ -10,7 +10,6 @@ from dispatch.application.ports.ledger import LedgerUnavailable
 from dispatch.application.ports.privacy import KeyMissing
 from dispatch.application.ports.webhooks import Overtaken
 from dispatch.application.webhooks.desk import EndpointDesk
-from dispatch.application.webhooks.follow import STEP
 from dispatch.domain.endpoint.state import Endpoint, EndpointStatus
 from dispatch.entrypoints.roles.context import RoleContext, either
 from dispatch.entrypoints.webhooks import Webhooks, open_webhooks
@@ -46,10 +45,10 @@ async def _follow(webhooks: Webhooks, wake: asyncio.Event, put: asyncio.Event, o
         wake.clear()
         queued, began = follow.queued, loop.time()
         try:
-            looked_at = await asyncio.to_thread(follow.step)
+            await asyncio.to_thread(follow.step)
             if follow.queued > queued:
                 put.set()
-            if looked_at >= STEP:
+            if follow.is_behind:
                 continue
             await either(wake, over, TICK_S)  # Everything in the installation wakes us.
             pause_s = began + (PACE_S if follow.is_awaited else PACE_ALONE_S) - loop.time()
