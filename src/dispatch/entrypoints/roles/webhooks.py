@@ -21,6 +21,7 @@ PACE_S, PACE_ALONE_S = 0.025, 0.1
 """So often at most the ledger is read while little is recorded: what comes within it is followed together."""
 PAUSE_AFTER_ACCIDENT_S = 1.0
 FORGET_EVERY_S = 3_600.0
+NOBODY = Endpoint()
 
 
 async def run(context: RoleContext) -> None:
@@ -92,7 +93,7 @@ async def _send(
 
 async def _deliver(webhooks: Webhooks, endpoint_id: str, over: asyncio.Event) -> None:
     def look() -> Endpoint:
-        return Endpoint() if over.is_set() else webhooks.follow.endpoints.get(endpoint_id, Endpoint())
+        return NOBODY if over.is_set() else webhooks.follow.endpoints.get(endpoint_id, NOBODY)
 
     try:
         made = await webhooks.deliver(endpoint_id, look)
