@@ -4,7 +4,7 @@ Version 1 of an event is stored under its plain name, `JobOpened`, version 2 und
 stored stay in the ledger for ever, so steps are only ever added at the end: docs/how_to/change_an_event.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -51,6 +51,7 @@ class Shapes(Generic[E]):
     def __init__(self, registry: Mapping[str, type[E]], steps: Mapping[str, Sequence[Step]]) -> None:
         if unknown := sorted(set(steps) - set(registry)):
             raise ValueError(f"there are steps for what is no event of the registry: {unknown}")
+        self._registry = registry
         self.versions = {name: len(steps.get(name, ())) + 1 for name in registry}
         self.names = {kind: stored_name(name, self.versions[name]) for name, kind in registry.items()}
         self.decoders: dict[str, msgspec.json.Decoder[E]] = {}
@@ -63,6 +64,15 @@ class Shapes(Generic[E]):
                     self.decoders[stored] = msgspec.json.Decoder(kind)
                 else:
                     self._steps[stored] = name, to_go
+
+    def stored_names(self, kinds: Collection[type[E]]) -> list[str]:
+        """The names of all versions of these events."""
+        return [
+            stored_name(name, version)
+            for name, kind in self._registry.items()
+            if kind in kinds
+            for version in range(1, self.versions[name] + 1)
+        ]
 
     def lift(self, stored: str, state: bytes | memoryview) -> tuple[str, bytes]:
         """The stored name and the bytes that an older event would have today.

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import msgspec
+import psycopg
 import pytest
 
 import examples
+from dispatch.adapters.upcasting import EventUnreadable
 from dispatch.application.ports.ledger import Append, Cause, History, VersionConflict
-from dispatch.domain.events import aggregate_of
+from dispatch.domain.events import REGISTRY, aggregate_of
 from ledgers import cause, follow, new_id, opened_job, start
 
 
@@ -180,6 +182,31 @@ def test_reading_goes_on_behind_a_position_in_order_with_each_cause(ledger):
     assert ledger.read(read[0].position, 1) == read[1:2]
     assert ledger.read(read[-1].position, 10) == []
     assert ledger.trace(stream) == read
+
+
+def test_only_the_kinds_that_are_asked_for_are_read_and_the_others_are_behind_the_reader(ledger):
+    stream = new_id()
+    cause = Cause(command_id=new_id())
+    ledger.append([Append(stream, 0, [examples.opened, examples.completed, examples.delivered], cause)])
+    first, second, third = ledger.read(0, 10)
+    assert ledger.read_kinds(0, 10, {type(examples.completed)}) == (third.position, [second])
+    assert ledger.read_kinds(0, 1, {type(examples.completed)}) == (first.position, [])
+    assert ledger.read_kinds(first.position, 1, {type(examples.completed)}) == (second.position, [second])
+    assert ledger.read_kinds(0, 10, set()) == (third.position, [])
+    assert ledger.read_kinds(0, 10, set(REGISTRY.values())) == (third.position, [first, second, third])
+    assert ledger.read_kinds(third.position, 10, {type(examples.completed)}) == (third.position, [])
+
+
+@pytest.mark.postgres
+def test_what_a_newer_version_has_written_is_not_passed_over(database_url, postgres_ledger):
+    """An old process beside new ones stops at it: it cannot know whether somebody waits for it."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO ledger.stored_events (originator_id, originator_version, topic, state)"
+            " VALUES (gen_random_uuid(), 1, 'JobOpened.99', '{}')"
+        )
+    with pytest.raises(EventUnreadable):
+        postgres_ledger.read_kinds(0, 10, set())
 
 
 def test_a_bulk_append_is_recorded_whole_with_its_marker_first(ledger):

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from dispatch.application.ports.ledger import Append, Cause
 from dispatch.application.ports.webhooks import MessageStatus, Overtaken
 from dispatch.application.webhooks.deliver import Deliver
 from dispatch.application.webhooks.desk import EndpointChanges, EndpointDesk, NewEndpoint
-from dispatch.application.webhooks.follow import FollowLedger
+from dispatch.application.webhooks.follow import NOTE_EVERY, FollowLedger
 from dispatch.domain import identity
 from dispatch.domain.endpoint.decide import EndpointUrlInvalid
 from dispatch.domain.endpoint.schedule import SCHEDULE_S
@@ -331,6 +332,99 @@ async def test_a_restart_goes_on_where_the_queue_says(world: World, hooks: Recei
     assert len(hooks.received) == len(set(hooks.ids())) == 2
 
 
+async def test_what_nobody_is_told_of_moves_the_cursor_now_and_then_and_nothing_is_skipped_by_a_restart(
+    world: World, hooks: Receiver
+):
+    register(world, hooks, types=("batch.*",))
+    await asyncio.to_thread(world.followed)
+    noted = world.desk.queue.position()
+    world.open_jobs(3)
+    await asyncio.to_thread(world.followed)
+    assert world.desk.queue.position() == noted, "not at every step"
+    world.desk.change("crm", EndpointChanges(types=("job.*",)), "ann")
+    world.open_jobs(1)
+    again = World(world.app)  # It knows only what the queue says.
+    await again.delivered()
+    assert len(hooks.received) == 1, "the three came before the endpoint asked for them"
+    world.desk.change("crm", EndpointChanges(types=("batch.*",)), "ann")
+    await asyncio.to_thread(again.followed)
+    again.open_jobs(3)
+    again.ahead = NOTE_EVERY
+    await asyncio.to_thread(again.followed)
+    assert again.desk.queue.position() == again.app.ledger.head()
+    await again.delivered()
+    assert len(hooks.received) == 1
+
+
+async def test_filters_count_from_their_own_place_in_the_ledger_within_one_step(world: World, hooks: Receiver):
+    register(world, hooks, types=("batch.*",))
+    world.open_jobs(1)
+    world.desk.change("crm", EndpointChanges(types=("job.opened",)), "ann")
+    world.open_jobs(2)
+    world.desk.disable("crm", "ann")
+    world.open_jobs(4)
+    world.desk.enable("crm", "ann")
+    world.open_jobs(1)
+    assert world.follow.step() == world.app.ledger.head()
+    await world.delivered()
+    assert len(hooks.received) == 3
+
+
+async def test_what_is_delivered_leaves_the_queue_and_what_is_not_stays(world: World, hooks: Receiver):
+    register(world, hooks)
+    hooks.answer = lambda got: (200 if got.headers["webhook-id"] == hooks.ids()[0] else 500, {}, b"")
+    world.open_jobs(2)
+    await world.delivered()
+    [left] = world.desk.queue.due(identity.endpoint_id("crm"), world.clock() + timedelta(days=1), None, 10)
+    assert (left.attempts, left.message_id) != (0, hooks.ids()[0])
+    assert left.first_at is not None
+    assert left.due_at - left.first_at == timedelta(seconds=SCHEDULE_S[1])
+    assert len(world.desk.deliveries("crm")) == 2
+
+
+async def test_another_url_counts_while_messages_go_out_and_nothing_in_flight_is_lost(world: World, hooks: Receiver):
+    with receiver() as elsewhere:
+        sender = PyreqwestSender(AddressGuard("127.0.0.1", "SETTING"))
+        old = Endpoint(endpoint_id=str(uuid4()), url=hooks.url)
+        new = msgspec.structs.replace(old, url=elsewhere.url)
+        hooks.answer = lambda _: (time.sleep(0.3), (204, {}, b""))[1]
+        assert await sender.open(old) == ""
+        in_flight = asyncio.create_task(sender.send(old, "m1", {"webhook-id": "m1"}, b"{}"))
+        await asyncio.sleep(0.1)
+        assert await sender.open(new) == ""
+        later = await sender.send(old, "m2", {"webhook-id": "m2"}, b"{}")  # Where was vetted last, whoever asks.
+        assert (await in_flight).status == later.status == 204
+        await sender.close()
+        assert (hooks.ids(), elsewhere.ids()) == (["m1"], ["m2"])
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx"])
+async def test_whoever_is_silent_or_dawdles_is_given_up_in_time(said: bytes):
+    """Before the head, within it, and within the body; one byte now and then does not help."""
+
+    async def dawdle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(said)
+        with suppress(ConnectionError):
+            while said:
+                await asyncio.sleep(0.1)
+                writer.write(b" " if said.endswith(b"x") else b"X: y\r\n")
+                await writer.drain()
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(dawdle, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        sender = PyreqwestSender(AddressGuard("127.0.0.1", "SETTING"), timeout_s=0.5)
+        endpoint = Endpoint(endpoint_id=str(uuid4()), url=f"http://127.0.0.1:{port}/")
+        assert await sender.open(endpoint) == ""
+        began = time.monotonic()
+        answer = await sender.send(endpoint, "m", {"webhook-id": "m"}, b"{}")
+        await sender.close()
+    assert (answer.status, answer.error) == (0, "timeout")
+    assert 0.4 < time.monotonic() - began < 3
+
+
 def test_one_of_two_followers_is_told_that_it_was_overtaken(world: World, hooks: Receiver):
     register(world, hooks)
     other = FollowLedger(world.app.ledger, world.desk.queue, world.clock)
@@ -374,3 +468,7 @@ async def test_an_endless_answer_is_read_to_its_cap(world: World, hooks: Receive
     await world.delivered()
     assert time.monotonic() - began < 10
     assert world.desk.deliveries("crm")[0].excerpt == "x" * 500
+    hooks.answer = lambda _: (200, {}, b"x" * 10_000_000)
+    world.open_jobs()
+    await world.delivered()
+    assert world.desk.deliveries("crm")[0].message_status == "delivered"

@@ -147,6 +147,12 @@ def text_array(texts: Sequence[str]) -> "Array":
     return _array(TEXT, len(texts), elements)
 
 
+def bytea_array(values: Sequence[bytes]) -> "Array":
+    """These bytes as one parameter."""
+    elements = [part for value in values for part in (_LENGTH(len(value)), value)]
+    return _array(BYTEA, len(values), elements)
+
+
 class Array(bytes):
     """An array in binary form, ready to be sent."""
 

@@ -1,7 +1,7 @@
 """The event ledger in memory, over the library's own memory recorder: for unit tests and simulations."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from dispatch.adapters.ledger.copying import copy_blocks
 from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.clock import Clock, utc_now
 from dispatch.application.ports.ledger import Append, Cause, History, Prepared, Recorded, VersionConflict
+from dispatch.domain.events import Event
 
 
 class MemoryLedger:
@@ -84,6 +85,11 @@ class MemoryLedger:
                 )
             )
         return recorded
+
+    def read_kinds(self, after: int, limit: int, kinds: Collection[type[Event]]) -> tuple[int, list[Recorded]]:
+        recorded = self.read(after, limit)
+        through = recorded[-1].position if recorded else after
+        return through, [each for each in recorded if type(each.event) in kinds]
 
     def head(self) -> int:
         return self._recorder.max_notification_id() or 0

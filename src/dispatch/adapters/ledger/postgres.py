@@ -2,8 +2,9 @@
 
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import psycopg
@@ -14,9 +15,11 @@ from psycopg_pool import PoolTimeout
 from dispatch.adapters.codec import decode
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
 from dispatch.adapters.ledger.copying import COLUMNS, copy_blocks, encoded_ahead
-from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, uuid_array, uuid_bytes
+from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, text_array, uuid_array, uuid_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
+from dispatch.adapters.upcasting import SHAPES
 from dispatch.application.ports.ledger import Append, History, LedgerUnavailable, Prepared, Recorded, VersionConflict
+from dispatch.domain.events import REGISTRY, Event
 
 APPEND = (
     "SELECT found, already, head FROM ledger.append("
@@ -34,6 +37,14 @@ RECORDED = (
     " FROM ledger.stored_events"
 )
 READ = f"{RECORDED} WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+THROUGH = (
+    "SELECT max(notification_id) FROM (SELECT notification_id FROM ledger.stored_events"
+    " WHERE notification_id > %s ORDER BY notification_id LIMIT %s) AS next"
+)
+READ_KINDS = (
+    f"{RECORDED} WHERE notification_id > %s AND notification_id <= %s AND topic <> ALL(%b::text[])"
+    " ORDER BY notification_id"
+)
 TRACE = f"{RECORDED} WHERE originator_id = %s::text::uuid ORDER BY originator_version"
 HEAD = "SELECT coalesce(max(notification_id), 0) FROM ledger.stored_events"
 ATTEMPTS_MAX = 5
@@ -88,6 +99,12 @@ class PostgresLedger:
 
     def read(self, after: int, limit: int) -> list[Recorded]:
         return _recorded(self._read(READ, (after, limit)))
+
+    def read_kinds(self, after: int, limit: int, kinds: Collection[type[Event]]) -> tuple[int, list[Recorded]]:
+        [(through,)] = self._read(THROUGH, (after, limit))  # What is visible now has nothing behind it that is not.
+        if through is None:
+            return after, []
+        return through, _recorded(self._read(READ_KINDS, (after, through, _names_but(frozenset(kinds)))))
 
     def trace(self, stream: str) -> list[Recorded]:
         return _recorded(self._read(TRACE, (stream,)))
@@ -178,6 +195,12 @@ class PostgresLedger:
             raise LedgerUnavailable(str(error)) from error
         except PersistenceError as error:
             raise error.__cause__ or error from None  # Ours to mend, not to repeat: say what Postgres said.
+
+
+@lru_cache(100)
+def _names_but(kinds: frozenset[type[Event]]) -> Array:
+    """What may be passed over: all that is known to be another event. A name that nobody knows is not among it."""
+    return text_array(SHAPES.stored_names(frozenset(REGISTRY.values()) - kinds))
 
 
 def _events_in(appends: Sequence[Append]) -> int:

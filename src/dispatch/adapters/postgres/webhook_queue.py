@@ -7,6 +7,15 @@ import msgspec
 import psycopg
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.ledger.framing import (
+    Array,
+    bigint_array,
+    bytea_array,
+    register_arrays,
+    text_array,
+    uuid_array,
+    uuid_bytes,
+)
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.postgres.preparing import prepare_alone
 from dispatch.adapters.postgres.roles import act_as_application
@@ -69,7 +78,7 @@ SET replay_after = least(replay_after, %s), replay_until = greatest(replay_until
 """
 PUT = """
 INSERT INTO ops.webhook_messages (endpoint_id, position, message_id, body, due_at)
-SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[], %s::timestamptz[])
+SELECT *, %s::timestamptz FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::bytea[])
 ON CONFLICT (endpoint_id, position) DO
 """
 AGAIN = """
@@ -90,24 +99,35 @@ SELECT id FROM unnest(%s::text[]) AS id
 WHERE EXISTS (SELECT FROM ops.webhook_messages AS m WHERE m.endpoint_id = id::uuid AND status = 'due' AND due_at <= %s)
 """
 DUE = """
-SELECT endpoint_id::text, position, message_id, body, attempts, due_at, first_at FROM ops.webhook_messages
+SELECT position, message_id, body, attempts, due_at, first_at FROM ops.webhook_messages
 WHERE endpoint_id = %(endpoint_id)s AND status = 'due' AND due_at <= %(now)s
   AND (due_at, position) > (%(due_at)s::timestamptz, %(position)s::bigint)
 ORDER BY due_at, position LIMIT %(limit)s
 """
-SETTLE = """
-UPDATE ops.webhook_messages AS m
-SET status = new.status, attempts = new.attempts, due_at = new.due_at, first_at = coalesce(first_at, new.at),
-    settled_at = CASE WHEN new.status <> 'due' THEN new.at END
-FROM unnest(%s::bigint[], %s::integer[], %s::text[], %s::timestamptz[], %s::timestamptz[])
-     AS new (position, attempts, status, due_at, at)
-WHERE m.endpoint_id = %s AND m.position = new.position AND m.status = 'due'
-"""
 LOG = """
 INSERT INTO ops.webhook_attempts
        (endpoint_id, position, message_id, attempt, at, took_ms, http_status, error, excerpt, message_status)
-SELECT %s::uuid, * FROM unnest(%s::bigint[], %s::text[], %s::integer[], %s::timestamptz[], %s::float8[],
-                               %s::integer[], %s::text[], %s::text[], %s::text[])
+SELECT %s::uuid, position, message_id, attempt, timestamptz 'epoch' + at * interval '1 microsecond', took / 1000.0,
+       http_status, error, excerpt, status
+FROM unnest(%b::bigint[], %b::text[], %b::bigint[], %b::bigint[], %b::bigint[], %b::bigint[], %b::text[], %b::text[],
+            %b::text[]) AS new (position, message_id, attempt, at, took, http_status, error, excerpt, status)
+"""
+# Without `status` in it: by the index of what is due each of these would look through all that is due.
+DELIVERED = "DELETE FROM ops.webhook_messages WHERE endpoint_id = %s AND position = ANY(%b::bigint[])"
+OTHERS = """
+UPDATE ops.webhook_messages AS m
+SET status = new.status, attempts = new.attempt, due_at = timestamptz 'epoch' + new.due_at * interval '1 microsecond',
+    first_at = coalesce(first_at, timestamptz 'epoch' + new.at * interval '1 microsecond'),
+    settled_at = CASE WHEN new.status <> 'due' THEN timestamptz 'epoch' + new.at * interval '1 microsecond' END
+FROM (
+    SELECT new.*, found.ctid
+    FROM unnest(%b::bigint[], %b::bigint[], %b::text[], %b::bigint[], %b::bigint[])
+         AS new (position, attempt, status, due_at, at)
+    CROSS JOIN LATERAL (
+        SELECT ctid FROM ops.webhook_messages WHERE endpoint_id = %s AND position = new.position OFFSET 0
+    ) AS found  -- OFFSET: looked up one by one, whatever Postgres believes about a table that grows and shrinks.
+) AS new
+WHERE m.ctid = new.ctid AND m.status = 'due'
 """
 FAILING = """
 INSERT INTO ops.webhook_endpoints AS known (endpoint_id, failing_since) VALUES (%s, %s)
@@ -180,38 +200,39 @@ class PostgresWebhookQueue:
     def due(self, endpoint_id: str, now: datetime, behind: tuple[datetime, int] | None, limit: int) -> list[Message]:
         due_at, position = behind or BEGINNING
         asked = {"endpoint_id": endpoint_id, "now": now, "due_at": due_at, "position": position, "limit": limit}
-        names = "endpoint_id", "position", "message_id", "body", "attempts", "due_at", "first_at"
         with transaction(self._pool) as connection:
-            rows = connection.execute(DUE, asked).fetchall()
-        return [Message(**dict(zip(names, row, strict=True))) for row in rows]
+            rows = connection.cursor(binary=True).execute(DUE, asked).fetchall()
+        return [
+            Message(
+                endpoint_id=endpoint_id,
+                position=place,
+                message_id=message_id,
+                body=body,
+                attempts=attempts,
+                due_at=due,
+                first_at=first_at,
+            )
+            for place, message_id, body, attempts, due, first_at in rows
+        ]
 
     def record(self, attempts: Sequence[Attempt]) -> datetime | None:
         if not attempts:
             return None
         endpoint_id = attempts[0].message.endpoint_id
-        positions = [each.message.position for each in attempts]
-        numbers = [each.message.attempts + 1 for each in attempts]
-        times, statuses = [each.at for each in attempts], [each.status.value for each in attempts]
-        answers = [each.answer for each in attempts]
+        delivered = [each.message.position for each in attempts if each.status is MessageStatus.DELIVERED]
+        others = [each for each in attempts if each.status is not MessageStatus.DELIVERED]
         with transaction(self._pool) as connection:
-            settled = positions, numbers, statuses, [each.due_at for each in attempts], times, endpoint_id
-            connection.execute(SETTLE, settled)
-            logged = (
-                positions,
-                [each.message.message_id for each in attempts],
-                numbers,
-                times,
-                [answer.took_ms for answer in answers],
-                [answer.status for answer in answers],
-                [answer.error for answer in answers],
-                [answer.excerpt for answer in answers],
-                statuses,
-            )
-            connection.execute(LOG, (endpoint_id, *logged))
-            if any(each.status is MessageStatus.DELIVERED for each in attempts):
+            register_arrays(connection)
+            connection.execute(LOG, (endpoint_id, *_logged(attempts)))
+            if delivered:
+                connection.execute(DELIVERED, (endpoint_id, bigint_array(delivered)))
+            if others:
+                connection.execute(OTHERS, (*_put_off(others), endpoint_id))
+            if delivered:
                 connection.execute(WELL, (endpoint_id,))
                 return None
-            [(since,)] = connection.execute(FAILING, (endpoint_id, min(times))).fetchall()
+            failed = endpoint_id, min(each.at for each in attempts)
+            [(since,)] = connection.execute(FAILING, failed).fetchall()
             return since  # type: ignore[no-any-return]
 
     def log(self, endpoint_id: str, before: int | None, limit: int) -> list[AttemptRow]:
@@ -233,11 +254,44 @@ class PostgresWebhookQueue:
 
 def _put(connection: psycopg.Connection, messages: Sequence[Message], where_known: str) -> None:
     if messages:
+        register_arrays(connection)
+        ids = {message.endpoint_id: uuid_bytes(message.endpoint_id) for message in messages}
         columns = (
-            [message.endpoint_id for message in messages],
-            [message.position for message in messages],
-            [message.message_id for message in messages],
-            [message.body for message in messages],
-            [message.due_at for message in messages],
+            messages[0].due_at,
+            uuid_array([ids[message.endpoint_id] for message in messages]),
+            bigint_array([message.position for message in messages]),
+            text_array([message.message_id for message in messages]),
+            bytea_array([message.body for message in messages]),
         )
         connection.execute(PUT + where_known, columns)
+
+
+def _logged(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
+    """As LOG takes them; times are microseconds, since 1970 or of the attempt."""
+    answers = [each.answer for each in attempts]
+    return (
+        bigint_array([each.message.position for each in attempts]),
+        text_array([each.message.message_id for each in attempts]),
+        bigint_array([each.message.attempts + 1 for each in attempts]),
+        bigint_array([_microseconds(each.at) for each in attempts]),
+        bigint_array([round(answer.took_ms * 1000) for answer in answers]),
+        bigint_array([answer.status for answer in answers]),
+        text_array([answer.error for answer in answers]),
+        text_array([answer.excerpt for answer in answers]),
+        text_array([each.status.value for each in attempts]),
+    )
+
+
+def _put_off(attempts: Sequence[Attempt]) -> tuple[Array, ...]:
+    """As OTHERS takes them."""
+    return (
+        bigint_array([each.message.position for each in attempts]),
+        bigint_array([each.message.attempts + 1 for each in attempts]),
+        text_array([each.status.value for each in attempts]),
+        bigint_array([_microseconds(each.due_at) for each in attempts]),
+        bigint_array([_microseconds(each.at) for each in attempts]),
+    )
+
+
+def _microseconds(at: datetime) -> int:
+    return round(at.timestamp() * 1_000_000)

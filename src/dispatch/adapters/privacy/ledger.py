@@ -14,6 +14,7 @@ class EncryptedLedger:
     def __init__(self, ledger: PostgresLedger, vault: PostgresPersonVault) -> None:
         self._ledger, self._vault = ledger, vault
         self.load, self.load_many, self.trace = ledger.load, ledger.load_many, ledger.trace
+        self.read_kinds = ledger.read_kinds
         self.read, self.head, self.ping, self.close = ledger.read, ledger.head, ledger.ping, ledger.close
 
     def append(self, appends: Sequence[Append]) -> list[Answer]:

@@ -30,7 +30,7 @@ class PyreqwestSender:
 
     def __init__(self, guard: AddressGuard, timeout_s: float = TOTAL_MAX_S, authorities: Sequence[bytes] = ()) -> None:
         self._guard, self._timeout_s, self._authorities = guard, timeout_s, authorities
-        self._clients: dict[str, tuple[tuple[str, str], Client]] = {}
+        self._clients: dict[str, tuple[str, str, Client]] = {}  # With the URL and the address that they are bound to.
 
     def check(self, url: str) -> None:
         """Could webhooks be sent there? Raises EndpointUrlInvalid; a name that nobody knows yet may be known later."""
@@ -49,29 +49,27 @@ class PyreqwestSender:
             return "url_not_allowed"  # A setting was narrowed since.
         except AddressRefused as error:
             return error.code
-        bound = endpoint.url, address
         known = self._clients.get(endpoint.endpoint_id)
-        if known is None or known[0] != bound:
-            self._clients[endpoint.endpoint_id] = bound, self._client(host, address, port)
-            if known is not None:
-                await known[1].close()
+        if known is None or known[:2] != (endpoint.url, address):
+            # One that was there finishes what it has in flight, and is gone with it: close() would break that off.
+            self._clients[endpoint.endpoint_id] = endpoint.url, address, self._client(host, address, port)
         return ""
 
     async def send(self, endpoint: Endpoint, message_id: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        _, client = self._clients[endpoint.endpoint_id]
-        sent = {**headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
-        request = client.post(endpoint.url).headers(sent).body_bytes(body).build_streamed()
+        url, _, client = self._clients[endpoint.endpoint_id]  # Never another URL than the one that was vetted.
+        request = client.post(url).headers(headers).body_bytes(body).build_streamed()
         began = time.perf_counter()
         try:
-            async with asyncio.timeout(self._timeout_s + 1), request as response:
+            async with request as response:  # Here are the first 64 KiB of the answer, or all of it, within the time.
+                status = response.status
+                if 200 <= status < 300:
+                    return Answer(status=status, took_ms=_since(began))
                 said = await response.body_reader.read(ANSWER_BYTES_MAX)
-                status, retry_after = response.status, response.get_header("Retry-After")
-        except (RequestError, TimeoutError) as error:
+                retry_after = response.get_header("Retry-After")
+        except RequestError as error:
             refused = _certificate(error)
             code = "certificate_refused" if refused else _accident(error)
             return Answer(error=code, excerpt=refused[:EXCERPT_CHARACTERS_MAX], took_ms=_since(began))
-        if 200 <= status < 300:
-            return Answer(status=status, took_ms=_since(began))
         error_code = "redirected" if 300 <= status < 400 else f"http_{status}"
         text = bytes(said or b"").decode("utf-8", "replace")
         return Answer(
@@ -83,7 +81,7 @@ class PyreqwestSender:
         )
 
     async def close(self) -> None:
-        for _, client in self._clients.values():
+        for _, _, client in self._clients.values():
             await client.close()
         self._clients.clear()
 
@@ -91,6 +89,7 @@ class PyreqwestSender:
         builder = (
             ClientBuilder()
             .user_agent("dispatch")
+            .default_headers({"Content-Type": "application/json", "Accept-Encoding": "identity"})
             .connect_timeout(timedelta(seconds=min(CONNECT_WITHIN_S, self._timeout_s)))
             .timeout(timedelta(seconds=self._timeout_s))
             .max_connections(CONNECTIONS_MAX)
@@ -130,7 +129,7 @@ def _certificate(error: Exception) -> str:
 
 
 def _accident(error: Exception) -> str:
-    if isinstance(error, RequestTimeoutError | TimeoutError):
+    if isinstance(error, RequestTimeoutError):
         return "timeout"
     return "connection_refused" if isinstance(error, ConnectError) else "connection_lost"
 

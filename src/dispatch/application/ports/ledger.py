@@ -1,6 +1,6 @@
 """The event ledger: append-only streams, in the one order in which everything was recorded."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -116,6 +116,13 @@ class EventLedger(Protocol):
 
     def read(self, after: int, limit: int) -> list[Recorded]:
         """Up to `limit` events behind position `after`, in order, with no event ever appearing behind a reader."""
+        ...
+
+    def read_kinds(self, after: int, limit: int, kinds: Collection[type[Event]]) -> tuple[int, list[Recorded]]:
+        """Look at up to `limit` events behind position `after`: how far that is, and those of these kinds.
+
+        Others are not decoded. An event that is not known here is not passed over: it cannot be read, as in `read`.
+        """
         ...
 
     def head(self) -> int:

@@ -18,7 +18,7 @@ class MessageStatus(StrEnum):
     DEAD = "dead"  # The schedule is spent; a replay sends it once more.
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One event for one endpoint. `attempts` were made before."""
 
     endpoint_id: str
@@ -30,7 +30,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     first_at: datetime | None = None  # The first attempt.
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came of one attempt. `status` is 0 where there was no answer; `error` is empty for 2xx."""
 
     status: int = 0
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     took_ms: float = 0.0
 
 
-class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An attempt, and what follows from it."""
 
     message: Message
@@ -133,7 +133,10 @@ class WebhookQueue(Protocol):
         ...
 
     def record(self, attempts: Sequence[Attempt]) -> datetime | None:
-        """Log attempts of one endpoint and what follows; answers since when nothing got through, None: it does."""
+        """Log attempts of one endpoint and what follows: what was delivered leaves the queue.
+
+        Answers since when nothing got through, None: it does.
+        """
         ...
 
     def log(self, endpoint_id: str, before: int | None, limit: int) -> list[AttemptRow]:
@@ -157,7 +160,10 @@ class WebhookSender(Protocol):
         ...
 
     async def open(self, endpoint: Endpoint) -> str:
-        """Vet where it is now, before some messages; empty when it may be sent to, else the error code."""
+        """Vet where it is now, before some messages; empty when it may be sent to, else the error code.
+
+        What is sent from then on goes where was vetted last; what is in flight by then is finished.
+        """
         ...
 
     async def send(self, endpoint: Endpoint, message_id: str, headers: Mapping[str, str], body: bytes) -> Answer:

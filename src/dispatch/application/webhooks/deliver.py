@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -20,22 +20,20 @@ from dispatch.application.ports.webhooks import (
     WebhookQueue,
     WebhookSender,
 )
+from dispatch.application.webhooks.conveyor import HTTP_GONE, Conveyor, Post
 from dispatch.application.webhooks.signing import signed_headers
 from dispatch.domain import identity
 from dispatch.domain.endpoint.commands import DisableEndpoint
 from dispatch.domain.endpoint.decide import EndpointUnknown, decider
 from dispatch.domain.endpoint.schedule import delay_s
-from dispatch.domain.endpoint.state import Endpoint, EndpointStatus
+from dispatch.domain.endpoint.state import Endpoint
 
 log = structlog.get_logger(__name__)
 
 ACTOR = "webhooks"
 GONE = "gone"  # It answered 410: RFC 9110, section 15.5.11.
 SPENT = "schedule_spent"  # For a whole schedule nothing got through.
-HTTP_GONE, HTTP_TOO_MANY, HTTP_UNAVAILABLE = 410, 429, 503
-IN_FLIGHT_MAX = 100
-"""Requests to one endpoint at once."""
-PAGE = 1_000
+HTTP_TOO_MANY, HTTP_UNAVAILABLE = 429, 503
 
 
 class Deliver:
@@ -55,59 +53,41 @@ class Deliver:
         self._clock, self._chance = clock, chance
 
     async def __call__(self, endpoint_id: str, look: Callable[[], Endpoint]) -> int:
-        """Send all that is due now, page by page; answers how many attempts were made. `look` tells the endpoint now.
+        """Send until nothing is due; answers how many attempts were made. `look` tells the endpoint now.
 
         Raises LedgerUnavailable, KeyMissing: what was sent and not recorded is sent again.
         """
-        made, behind, now = 0, None, self._clock()
-        recording: asyncio.Task[bool] | None = None
-        try:
-            while (endpoint := look()).status is EndpointStatus.ACTIVE:
-                page = await asyncio.to_thread(self._queue.due, endpoint_id, now, behind, PAGE)
-                if not page:
-                    break
-                behind = page[-1].due_at, page[-1].position
-                attempts = await self._send(endpoint, page)
-                is_disabled = recording is not None and await recording
-                recording = asyncio.create_task(self._record(endpoint, attempts))  # While the next page is sent.
-                made += len(attempts)
-                if is_disabled:
-                    break
-        finally:
-            if recording is not None:
-                await recording
-        return made
+
+        def due(behind: tuple[datetime, int] | None, limit: int) -> list[Message]:
+            return self._queue.due(endpoint_id, self._clock(), behind, limit)
+
+        def record(attempts: list[Attempt]) -> bool:
+            return self._record(endpoint_id, attempts)
+
+        return await Conveyor(look, due, self._vet, record).run()
 
     async def send_one(self, endpoint: Endpoint, message: Message) -> Attempt:
         """Send and log one message now, and never again: for tests of an endpoint."""
-        [attempt] = await self._send(endpoint, [message])
+        post = await self._vet(endpoint)
+        attempt = await post(message)
         if attempt.status is MessageStatus.DUE:
             attempt = msgspec.structs.replace(attempt, status=MessageStatus.DEAD)
         await asyncio.to_thread(self._queue.record, [attempt])
         return attempt
 
-    async def _send(self, endpoint: Endpoint, page: list[Message]) -> list[Attempt]:
+    async def _vet(self, endpoint: Endpoint) -> Post:
+        """Look where the endpoint is and under which secrets it is sent to; answers what sends a message there."""
         refused = await self._sender.open(endpoint)
         ids = endpoint.secret_ids(self._clock())
         secrets = [await asyncio.to_thread(self._secrets.secret, endpoint.endpoint_id, each) for each in ids]
-        attempts: list[Attempt] = []
-        waiting, is_gone = iter(page), False
 
-        async def lane() -> None:
-            nonlocal is_gone
-            for message in waiting:
-                if is_gone:
-                    return
-                at = self._clock()
-                headers = signed_headers(message.message_id, at, message.body, secrets)
-                answer = Answer(error=refused)
-                if not refused:
-                    answer = await self._sender.send(endpoint, message.message_id, headers, message.body)
-                attempts.append(self._judged(message, answer))
-                is_gone = is_gone or answer.status == HTTP_GONE
+        async def post(message: Message) -> Attempt:
+            if refused:
+                return self._judged(message, Answer(error=refused))
+            headers = signed_headers(message.message_id, self._clock(), message.body, secrets)
+            return self._judged(message, await self._sender.send(endpoint, message.message_id, headers, message.body))
 
-        await asyncio.gather(*(lane() for _ in range(min(IN_FLIGHT_MAX, len(page)))))
-        return attempts
+        return post
 
     def _judged(self, message: Message, answer: Answer) -> Attempt:
         now = self._clock()
@@ -120,9 +100,9 @@ class Deliver:
         due_at = now + timedelta(seconds=delay)
         return Attempt(message=message, at=now, answer=answer, status=MessageStatus.DUE, due_at=due_at)
 
-    async def _record(self, endpoint: Endpoint, attempts: list[Attempt]) -> bool:
+    def _record(self, endpoint_id: str, attempts: list[Attempt]) -> bool:
         """Record them; True when the endpoint was disabled over it."""
-        failing_since = await asyncio.to_thread(self._queue.record, attempts)
+        failing_since = self._queue.record(attempts)
         reason = ""
         if any(attempt.answer.status == HTTP_GONE for attempt in attempts):
             reason = GONE
@@ -132,14 +112,14 @@ class Deliver:
         ):
             reason = SPENT
         if reason:
-            await asyncio.to_thread(self._disable, endpoint, reason)
+            self._disable(endpoint_id, reason)
         return bool(reason)
 
-    def _disable(self, endpoint: Endpoint, reason: str) -> None:
-        identity_, at = endpoint.endpoint_id, self._clock()
+    def _disable(self, identity_: str, reason: str) -> None:
+        at = self._clock()
         command = DisableEndpoint(endpoint_id=identity_, at=at, reason=reason, by=ACTOR)
         asked = identity.command_id(identity_, "DisableEndpoint", at)
         cause = Cause(command_id=asked, correlation_id=identity_, actor=ACTOR)
         with suppress(EndpointUnknown):  # It was removed meanwhile.
             if handle(self._ledger, decider, identity_, command, cause):
-                log.warning("endpoint.disabled", endpoint=endpoint.name, reason=reason)
+                log.warning("endpoint.disabled", endpoint=identity_, reason=reason)

@@ -1,11 +1,13 @@
 """What endpoints are told of an event: its public type, and the fields of it that travel to anybody outside."""
 
 import re
+from fnmatch import fnmatchcase
+from functools import cache, lru_cache
 from typing import Any
 
 from dispatch.application import public_events
 from dispatch.application.ports.ledger import Recorded
-from dispatch.domain.events import Event, aggregate_of
+from dispatch.domain.events import REGISTRY, Event, aggregate_of_kind
 
 PUBLIC = frozenset({"batch", "job", "zone"})
 """Whose events endpoints are told of. Those of contacts, sources and endpoints are the installation's own business."""
@@ -20,8 +22,23 @@ def public_type(kind: type[Event], aggregate: str) -> str:
 
 def type_of(event: Event) -> str:
     """The public type of an event; empty where others are not told of it."""
-    aggregate = aggregate_of(event)
-    return public_type(type(event), aggregate) if aggregate in PUBLIC else ""
+    return _type_of_kind(type(event))
+
+
+@cache
+def _type_of_kind(kind: type[Event]) -> str:
+    aggregate = aggregate_of_kind(kind)
+    return public_type(kind, aggregate) if aggregate in PUBLIC else ""
+
+
+@lru_cache(1_000)
+def kinds_told(patterns: tuple[str, ...]) -> frozenset[type[Event]]:
+    """The events that whoever asks for these public types is told of."""
+    return frozenset(
+        kind
+        for kind in REGISTRY.values()
+        if (name := _type_of_kind(kind)) and any(fnmatchcase(name, pattern) for pattern in patterns)
+    )
 
 
 def public_data(recorded: Recorded) -> dict[str, Any]:
@@ -29,7 +46,7 @@ def public_data(recorded: Recorded) -> dict[str, Any]:
 
     They are those of subscribers (`public_events`): nothing personal, and no text that people wrote.
     """
-    if aggregate_of(recorded.event) not in PUBLIC:
+    if not type_of(recorded.event):
         return {}
     data = dict(public_events.public_data(recorded.event))
     if recorded.correlation_id:

@@ -45,9 +45,11 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     def wants(self, kind: str, batch_id: str) -> bool:
         """Is it told of an event of this public type that belongs to this batch?"""
-        if self.batches and batch_id not in self.batches:
-            return False
-        return any(fnmatchcase(kind, pattern) for pattern in self.types)
+        return self.wants_batch(batch_id) and any(fnmatchcase(kind, pattern) for pattern in self.types)
+
+    def wants_batch(self, batch_id: str) -> bool:
+        """Is it told of this batch at all?"""
+        return not self.batches or batch_id in self.batches
 
     def secret_ids(self, now: datetime) -> list[str]:
         """The secrets to sign under, the newest first."""

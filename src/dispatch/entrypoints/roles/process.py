@@ -47,7 +47,7 @@ def run_process(
 
     Raises what stops a role.
     """
-    tune_interpreter()
+    tune_interpreter(is_sender=tuple(roles) == ("webhooks",))
     configure_logs(settings.log_level, role="+".join(roles), file=log_file)
     give_way(roles)  # Before there are threads: each inherits it from the one that starts it.
     last_resort = threading.Timer(settings.shutdown_grace_s, _cut_off, (settings.shutdown_grace_s,))

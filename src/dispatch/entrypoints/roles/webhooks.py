@@ -17,8 +17,11 @@ from dispatch.entrypoints.webhooks import Webhooks, open_webhooks
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
+PACE_S, PACE_ALONE_S = 0.025, 0.1
+"""So often at most the ledger is read while little is recorded: what comes within it is followed together."""
 PAUSE_AFTER_ACCIDENT_S = 1.0
 FORGET_EVERY_S = 3_600.0
+NOBODY = Endpoint()
 
 
 async def run(context: RoleContext) -> None:
@@ -38,13 +41,20 @@ async def run(context: RoleContext) -> None:
 
 
 async def _follow(webhooks: Webhooks, wake: asyncio.Event, put: asyncio.Event, over: asyncio.Event) -> None:
+    follow, loop = webhooks.follow, asyncio.get_running_loop()
     while not over.is_set():
         wake.clear()
+        queued, began = follow.queued, loop.time()
         try:
-            if await asyncio.to_thread(webhooks.follow.step):
+            await asyncio.to_thread(follow.step)
+            if follow.queued > queued:
                 put.set()
-            else:
-                await either(wake, over, TICK_S)
+            if follow.is_behind:
+                continue
+            await either(wake, over, TICK_S)  # Everything in the installation wakes us.
+            pause_s = began + (PACE_S if follow.is_awaited else PACE_ALONE_S) - loop.time()
+            if pause_s > 0:
+                await either(over, over, pause_s)
         except (LedgerUnavailable, Overtaken) as accident:
             log.warning("webhooks.interrupted", accident=type(accident).__name__)
             await either(over, over, PAUSE_AFTER_ACCIDENT_S)
@@ -70,6 +80,7 @@ async def _send(
             try:
                 for name in await asyncio.to_thread(desk.queue.pending, idle, desk.clock()) if idle else []:
                     sending[name] = asyncio.create_task(_deliver(webhooks, name, over))
+                    sending[name].add_done_callback(lambda _: put.set())  # Something may be due since its last look.
                 if loop.time() >= forget_at:
                     await asyncio.to_thread(desk.queue.forget, desk.clock() - kept)
                     forget_at = loop.time() + FORGET_EVERY_S
@@ -82,7 +93,7 @@ async def _send(
 
 async def _deliver(webhooks: Webhooks, endpoint_id: str, over: asyncio.Event) -> None:
     def look() -> Endpoint:
-        return Endpoint() if over.is_set() else webhooks.follow.endpoints.get(endpoint_id, Endpoint())
+        return NOBODY if over.is_set() else webhooks.follow.endpoints.get(endpoint_id, NOBODY)
 
     try:
         made = await webhooks.deliver(endpoint_id, look)
