@@ -4,11 +4,13 @@ import struct
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import islice
 from queue import Full, Queue
 
-from dispatch.adapters.codec import encode
+from dispatch.adapters.codec import encode, encode_parts, stored_name
 from dispatch.adapters.ledger.framing import uuid_bytes
-from dispatch.application.ports.ledger import Append, Cause
+from dispatch.application.ports.ledger import Append, Cause, NewJobs
+from dispatch.domain.job.events import JobOpened
 
 COLUMNS = ("originator_id", "originator_version", "topic", "state", "actor", "correlation_id", "causation_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -19,6 +21,7 @@ BLOCKS_AHEAD = 3
 _LENGTH = struct.Struct(">i").pack
 _NULL = _LENGTH(-1)
 _STREAM = struct.pack(">hi", len(COLUMNS), 16)  # The number of fields, then the length of the first.
+_DETAILS = b',"details":'
 _VERSION = struct.Struct(">iqi").pack  # bigint with its length, then the length of the name
 
 
@@ -49,6 +52,50 @@ def copy_blocks(appends: Sequence[Append], appends_per_block: int = APPENDS_PER_
         yield b"".join(out)
         out = []
     yield b"".join((*out, TRAILER))
+
+
+def copy_new_jobs(
+    jobs: NewJobs, persons: Sequence[bytes] | None = None, jobs_per_block: int = APPENDS_PER_BLOCK
+) -> Iterator[bytes]:
+    """As `copy_blocks(jobs.appends())`, byte for byte, without an object for each; some three times as fast.
+
+    `persons` are stored in the place of those of the jobs: as they stand inside of an event, encrypted.
+
+    Raises as `copy_blocks`.
+    """
+    name = stored_name(JobOpened).encode()
+    middle, tail, state_of = _VERSION(8, 1, len(name)) + name, _cause_fields(jobs.cause), _job_template(jobs)
+    columns = zip(
+        map(uuid_bytes, jobs.job_ids),
+        jobs.job_ids,
+        jobs.rows,
+        encode_parts(jobs.references),
+        encode_parts(jobs.services),
+        jobs.prices_pence,
+        encode_parts(jobs.persons) if persons is None else persons,
+        encode_parts(jobs.permissions),
+        encode_parts(jobs.details),
+        strict=True,
+    )
+    out = [HEADER]
+    while block := list(islice(columns, jobs_per_block)):
+        for subject, job_id, row, reference, service, price_pence, person, permission, details in block:
+            more = b"" if details == b"{}" else _DETAILS + details
+            state = state_of % (job_id.encode(), row, reference, service, price_pence, person, permission, more)
+            out += (_STREAM, subject, middle, _LENGTH(len(state)), state, tail)
+        yield b"".join(out)
+        out = []
+    yield b"".join((*out, TRAILER))
+
+
+def _job_template(jobs: NewJobs) -> bytes:
+    """What `encode` makes of a `JobOpened` of these, with places for the fields that they do not share."""
+    tag, at, batch_id, route = encode_parts([JobOpened.__struct_config__.tag, jobs.at, jobs.batch_id, jobs.route])
+    shared = (
+        b'{"type":%b,"job_id":"\0b","at":%b,"batch_id":%b,"row":\0d,"reference":\0b,"service":\0b,"price_pence":\0d,'
+    )
+    shared += b'"route":%b,"person":\0b,"permission":\0b\0b}'
+    return (shared % (tag, at, batch_id, route)).replace(b"%", b"%%").replace(b"\0", b"%")
 
 
 @contextmanager

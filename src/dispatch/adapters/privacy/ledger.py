@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.privacy.vault import PostgresPersonVault
-from dispatch.application.ports.ledger import Append, Prepared
+from dispatch.application.ports.ledger import Append, NewJobs, Prepared
 
 
 class EncryptedLedger:
@@ -19,7 +19,9 @@ class EncryptedLedger:
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         return self._ledger.append(self._vault.encrypt(appends))
 
-    def prepare(self, new: Iterable[Append]) -> Prepared:
+    def prepare(self, new: Iterable[Append] | NewJobs) -> Prepared:
+        if isinstance(new, NewJobs):
+            return self._ledger.prepare(new, self._vault.encrypt_new(new))
         return self._ledger.prepare(self._vault.encrypt(list(new)))
 
     def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:

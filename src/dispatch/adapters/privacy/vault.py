@@ -9,16 +9,17 @@ import psycopg
 from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
+from dispatch.adapters.codec import encode_parts
 from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys, contacts_of
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, encrypted_parts, nonces
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.keys_at_once import KeysAtOnce
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
-from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.ledger import Append, NewJobs
 from dispatch.application.ports.privacy import Address, PersonUnreadable
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import JobOpened, StageCompleted
@@ -27,6 +28,7 @@ from dispatch.domain.person import Person
 JOBS_OF = "SELECT subject::text FROM privacy.addresses WHERE contact = %s::text::uuid ORDER BY subject"
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
+[NOBODY_STORED] = encode_parts([NOBODY])
 NEW_FROM = 50
 """So many new persons at once are an import: their keys come in blocks."""
 
@@ -54,6 +56,26 @@ class PostgresPersonVault:
             self._encrypt_any([append for append, is_new in zip(appends, opening, strict=True) if not is_new])
         )
         return [next(new if is_new else others) for is_new in opening]
+
+    def encrypt_new(self, jobs: NewJobs) -> list[bytes]:
+        """The person of each of these jobs, encrypted as `encrypt` does it, as it stands inside of a stored event.
+
+        Raises as `encrypt`.
+        """
+        plain = encode_parts(jobs.persons)
+        if len(plain) - plain.count(NOBODY_STORED) < NEW_FROM:
+            few = self.encrypt(list(jobs.appends()))
+            return encode_parts([cast("JobOpened", append.events[0]).person for append in few])
+        subjects = list(map(uuid_bytes, jobs.job_ids))
+        known = [person != NOBODY_STORED for person in plain]
+        index_key = self._keyring.index_key()
+        keys, stored = self._keys.reserve(
+            list(compress(subjects, known)), lambda: contacts_of(index_key, jobs.persons, subjects)
+        )
+        keys_of = [keys[subject] if is_known else None for subject, is_known in zip(subjects, known, strict=True)]
+        encrypted = encrypted_parts(keys_of, subjects, plain, NOBODY_STORED)  # While Postgres stores the addresses.
+        stored()
+        return encrypted
 
     def _encrypt_any(self, appends: Sequence[Append]) -> list[Append]:
         holding = [(append, known) for append in appends if (known := _persons(append.events))]
