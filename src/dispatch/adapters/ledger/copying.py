@@ -8,7 +8,7 @@ from itertools import islice
 from queue import Full, Queue
 
 from dispatch.adapters.codec import encode, encode_parts, stored_name
-from dispatch.adapters.ledger.framing import uuid_bytes
+from dispatch.adapters.ledger.framing import uuid_bytes, uuids_bytes
 from dispatch.application.ports.ledger import Append, Cause, NewJobs
 from dispatch.domain.job.events import JobOpened
 
@@ -66,8 +66,8 @@ def copy_new_jobs(
     name = stored_name(JobOpened).encode()
     middle, tail, state_of = _VERSION(8, 1, len(name)) + name, _cause_fields(jobs.cause), _job_template(jobs)
     columns = zip(
-        map(uuid_bytes, jobs.job_ids),
-        jobs.job_ids,
+        uuids_bytes(jobs.job_ids),
+        encode_parts(jobs.job_ids),
         jobs.rows,
         encode_parts(jobs.references),
         encode_parts(jobs.services),
@@ -81,7 +81,7 @@ def copy_new_jobs(
     while block := list(islice(columns, jobs_per_block)):
         for subject, job_id, row, reference, service, price_pence, person, permission, details in block:
             more = b"" if details == b"{}" else _DETAILS + details
-            state = state_of % (job_id.encode(), row, reference, service, price_pence, person, permission, more)
+            state = state_of % (job_id, row, reference, service, price_pence, person, permission, more)
             out += (_STREAM, subject, middle, _LENGTH(len(state)), state, tail)
         yield b"".join(out)
         out = []
@@ -91,9 +91,7 @@ def copy_new_jobs(
 def _job_template(jobs: NewJobs) -> bytes:
     """What `encode` makes of a `JobOpened` of these, with places for the fields that they do not share."""
     tag, at, batch_id, route = encode_parts([JobOpened.__struct_config__.tag, jobs.at, jobs.batch_id, jobs.route])
-    shared = (
-        b'{"type":%b,"job_id":"\0b","at":%b,"batch_id":%b,"row":\0d,"reference":\0b,"service":\0b,"price_pence":\0d,'
-    )
+    shared = b'{"type":%b,"job_id":\0b,"at":%b,"batch_id":%b,"row":\0d,"reference":\0b,"service":\0b,"price_pence":\0d,'
     shared += b'"route":%b,"person":\0b,"permission":\0b\0b}'
     return (shared % (tag, at, batch_id, route)).replace(b"%", b"%%").replace(b"\0", b"%")
 

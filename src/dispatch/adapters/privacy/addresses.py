@@ -74,9 +74,10 @@ def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[
     ids = bytearray(b"".join(digests))
     for at, table in _UUID8_BYTES.items():  # The same byte of every digest at once.
         ids[at::DIGEST_BYTES] = ids[at::DIGEST_BYTES].translate(table)
+    found = bytes(ids)
     return [
-        (bytes(ids[at : at + CONTACT_BYTES]), subject)
-        for at, subject in zip(range(0, len(ids), DIGEST_BYTES), reached, strict=True)
+        (found[at : at + CONTACT_BYTES], subject)
+        for at, subject in zip(range(0, len(found), DIGEST_BYTES), reached, strict=True)
     ]
 
 

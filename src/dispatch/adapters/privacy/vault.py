@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.codec import encode_parts
-from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
+from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes, uuids_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.address_runs import AddressRuns
@@ -66,7 +66,7 @@ class PostgresPersonVault:
         if len(plain) - plain.count(NOBODY_STORED) < NEW_FROM:
             few = self.encrypt(list(jobs.appends()))
             return encode_parts([cast("JobOpened", append.events[0]).person for append in few])
-        subjects = list(map(uuid_bytes, jobs.job_ids))
+        subjects = uuids_bytes(jobs.job_ids)
         known = [person != NOBODY_STORED for person in plain]
         index_key = self._keyring.index_key()
         keys, stored = self._keys.reserve(

@@ -1,7 +1,8 @@
 """Rows judged a thousand at a time, column by column; `RowReader` judges one row, with the same verdicts."""
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from itertools import compress, islice
+from itertools import compress, cycle, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,6 +19,13 @@ Row = tuple[int, int, list[str]]
 """The row's number, the line on which it begins, its cells."""
 Columns = Sequence[Sequence[Any]]
 """Values by column, in the order of the profile."""
+
+
+class Share(NamedTuple):
+    """Of every `of` chunks those at these places, from 0."""
+
+    places: frozenset[int]
+    of: int
 
 
 class Chunk(NamedTuple):
@@ -65,34 +73,33 @@ def judged_frames(
     layout: Layout,
     *,
     only_counted: bool = False,
-    first: int = 0,
-    every: int = 1,
+    share: Share | None = None,
 ) -> Generator[Judged]:
-    """These rows judged, and the good ones made, a chunk at a time; chunk `first` and from there `every` so-many-th.
+    """These rows judged, and the good ones made, a chunk at a time; where it has a `share`, only the chunks of that.
 
     Raises what reading them raises.
     """
     make, read = good_columns_maker(profile), RowReader(profile, layout)
     price_at = next((at for at, column in enumerate(profile.columns) if column.to == "price_pence"), None)
-    for chunk in judged_chunks(_every(rows, first, every) if every > 1 else rows, profile, layout):
+    for chunk in judged_chunks(_shared(rows, share) if share else rows, profile, layout):
         prices = () if price_at is None else chunk.columns[price_at]
         good = Frame(chunk.rows, chunk.keys, b"" if only_counted else encoded(make(chunk)))
         refused = [(row, line, read.refusals(cells)) for row, line, cells in chunk.refused]
         yield Judged(chunk.row_through, refused, good, prices)
 
 
-def _every(rows: Iterable[Row], first: int, every: int) -> Iterator[Row]:
-    """The rows of these chunks."""
+def _shared(rows: Iterable[Row], share: Share) -> Iterator[Row]:
+    """The rows of the chunks of this share."""
     coming = iter(rows)
-    skipped = first * ROWS_PER_CHUNK
-    while True:
-        for _ in islice(coming, skipped):
-            pass
-        mine = list(islice(coming, ROWS_PER_CHUNK))
-        if not mine:
-            return
-        yield from mine
-        skipped = (every - 1) * ROWS_PER_CHUNK
+    for place in cycle(range(share.of)):
+        chunk = islice(coming, ROWS_PER_CHUNK)
+        if place in share.places:
+            mine = list(chunk)
+            yield from mine
+            if len(mine) < ROWS_PER_CHUNK:
+                return
+        else:
+            deque(chunk, 0)
 
 
 def judged_chunks(rows: Iterable[Row], profile: Profile, layout: Layout) -> Iterator[Chunk]:

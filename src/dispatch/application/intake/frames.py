@@ -75,6 +75,17 @@ class Frame(msgspec.Struct, frozen=True, array_like=True, gc=False):
         columns = [list(compress(column, flags)) for column in _UNTYPED.decode(self.encoded)]
         return Frame(rows, keys, _ENCODER.encode(columns))
 
+    def cut(self, count: int) -> tuple["Frame", "Frame"]:
+        """The first so many rows, and the others."""
+        if count == len(self.rows):
+            return self, Frame([], [], b"")
+        columns = _UNTYPED.decode(self.encoded)
+        first, second = ([column[part] for column in columns] for part in (slice(count), slice(count, None)))
+        return (
+            Frame(self.rows[:count], self.keys[:count], _ENCODER.encode(first)),
+            Frame(self.rows[count:], self.keys[count:], _ENCODER.encode(second)),
+        )
+
     def columns(self) -> GoodColumns:
         """The columns of the rows."""
         return _DECODER.decode(self.encoded)
@@ -119,9 +130,8 @@ def chunks_of(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
     for frame in frames:
         left = frame
         while len(left.rows) >= room:
-            count = len(left.rows)
-            yield [*chunk, left.keep([place < room for place in range(count)])]
-            left = left.keep([place >= room for place in range(count)])
+            last, left = left.cut(room)
+            yield [*chunk, last]
             chunk, room = [], size
         if left.rows:
             chunk.append(left)
