@@ -2,21 +2,23 @@
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import islice
 from queue import Full, Queue
 
 from dispatch.adapters.codec import encode, encode_parts, stored_name
 from dispatch.adapters.ledger.framing import uuid_bytes, uuids_bytes
 from dispatch.application.ports.ledger import Append, Cause, NewJobs
 from dispatch.domain.job.events import JobOpened
+from dispatch.domain.person import Person
 
 COLUMNS = ("originator_id", "originator_version", "topic", "state", "actor", "correlation_id", "causation_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 APPENDS_PER_BLOCK = 500
 BLOCKS_AHEAD = 3
+
+StoredPersons = Callable[[Sequence[bytes], Sequence[Person]], Sequence[bytes]]
 
 _LENGTH = struct.Struct(">i").pack
 _NULL = _LENGTH(-1)
@@ -54,32 +56,37 @@ def copy_blocks(appends: Sequence[Append], appends_per_block: int = APPENDS_PER_
     yield b"".join((*out, TRAILER))
 
 
-def copy_new_jobs(
-    jobs: NewJobs, persons: Sequence[bytes] | None = None, jobs_per_block: int = APPENDS_PER_BLOCK
-) -> Iterator[bytes]:
+def plain_persons(subjects: Sequence[bytes], persons: Sequence[Person]) -> list[bytes]:
+    """Persons as they stand inside of an event, in plain text."""
+    return encode_parts(persons)
+
+
+def copy_new_jobs(jobs: NewJobs, stored: StoredPersons = plain_persons) -> Iterator[bytes]:
     """As `copy_blocks(jobs.appends())`, byte for byte, without an object for each; some three times as fast.
 
-    `persons` are stored in the place of those of the jobs: as they stand inside of an event, encrypted.
+    `stored` makes of ids (16 bytes) and persons what stands in the place of these persons: as JSON, encrypted.
 
     Raises as `copy_blocks`.
     """
     name = stored_name(JobOpened).encode()
     middle, tail, state_of = _VERSION(8, 1, len(name)) + name, _cause_fields(jobs.cause), _job_template(jobs)
-    columns = zip(
-        uuids_bytes(jobs.job_ids),
-        encode_parts(jobs.job_ids),
-        jobs.rows,
-        encode_parts(jobs.references),
-        encode_parts(jobs.services),
-        jobs.prices_pence,
-        encode_parts(jobs.persons) if persons is None else persons,
-        encode_parts(jobs.permissions),
-        encode_parts(jobs.details),
-        strict=True,
-    )
-    out = [HEADER]
-    while block := list(islice(columns, jobs_per_block)):
-        for subject, job_id, row, reference, service, price_pence, person, permission, details in block:
+    out, start = [HEADER], 0
+    for part in jobs.columns:
+        mine = slice(start, start + len(part.persons))
+        subjects = uuids_bytes(jobs.job_ids[mine])
+        start = mine.stop
+        for subject, job_id, row, reference, service, price_pence, person, permission, details in zip(
+            subjects,
+            encode_parts(jobs.job_ids[mine]),
+            jobs.rows[mine],
+            encode_parts(part.references),
+            encode_parts(part.services),
+            part.prices_pence,
+            stored(subjects, part.persons),
+            encode_parts(part.permissions),
+            encode_parts(part.details),
+            strict=True,
+        ):
             more = b"" if details == b"{}" else _DETAILS + details
             state = state_of % (job_id, row, reference, service, price_pence, person, permission, more)
             out += (_STREAM, subject, middle, _LENGTH(len(state)), state, tail)

@@ -13,7 +13,14 @@ from psycopg_pool import PoolTimeout
 
 from dispatch.adapters.codec import decode
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
-from dispatch.adapters.ledger.copying import COLUMNS, copy_blocks, copy_new_jobs, encoded_ahead
+from dispatch.adapters.ledger.copying import (
+    COLUMNS,
+    StoredPersons,
+    copy_blocks,
+    copy_new_jobs,
+    encoded_ahead,
+    plain_persons,
+)
 from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, uuid_array, uuid_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
 from dispatch.application.ports.ledger import (
@@ -82,10 +89,10 @@ class PostgresLedger:
         """As `append`, for a caller on an event loop: it waits without a thread."""
         return await self._committer.submit_async(framed(appends)) if appends else []
 
-    def prepare(self, new: Iterable[Append] | NewJobs, persons: Sequence[bytes] | None = None) -> Prepared:
-        """`persons` are those of new jobs in the form in which they are stored, where that is not plain text."""
+    def prepare(self, new: Iterable[Append] | NewJobs, stored: StoredPersons = plain_persons) -> Prepared:
+        """`stored` makes of the persons of new jobs what is stored of them."""
         if isinstance(new, NewJobs):
-            return Prepared(len(new.rows), list(copy_new_jobs(new, persons)))
+            return Prepared(len(new.rows), list(copy_new_jobs(new, stored)))
         opened = list(new)
         return Prepared(_events_in(opened), list(copy_blocks(opened)))
 

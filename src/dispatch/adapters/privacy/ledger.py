@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.postgres import PostgresLedger
-from dispatch.adapters.privacy.vault import PostgresPersonVault
+from dispatch.adapters.privacy.vault import NEW_FROM, PostgresPersonVault
 from dispatch.application.ports.ledger import Append, NewJobs, Prepared
 
 
@@ -21,7 +21,10 @@ class EncryptedLedger:
 
     def prepare(self, new: Iterable[Append] | NewJobs) -> Prepared:
         if isinstance(new, NewJobs):
-            return self._ledger.prepare(new, self._vault.encrypt_new(new))
+            if len(new.rows) >= NEW_FROM:
+                with self._vault.encrypting(new.job_ids) as encrypt:
+                    return self._ledger.prepare(new, encrypt)
+            new = new.appends()
         return self._ledger.prepare(self._vault.encrypt(list(new)))
 
     def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:

@@ -1,6 +1,7 @@
 """The vault: encrypts the persons in events before they are stored, reads them again, and destroys their keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import compress
 from typing import Any, cast
 from uuid import UUID
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
 from dispatch.adapters.codec import encode_parts
+from dispatch.adapters.ledger.copying import StoredPersons
 from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes, uuids_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
@@ -19,7 +21,7 @@ from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, 
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.keys_at_once import KeysAtOnce
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
-from dispatch.application.ports.ledger import Append, NewJobs
+from dispatch.application.ports.ledger import Append
 from dispatch.application.ports.privacy import Address, PersonUnreadable
 from dispatch.domain.events import Event
 from dispatch.domain.job.events import JobOpened, StageCompleted
@@ -57,25 +59,28 @@ class PostgresPersonVault:
         )
         return [next(new if is_new else others) for is_new in opening]
 
-    def encrypt_new(self, jobs: NewJobs) -> list[bytes]:
-        """The person of each of these jobs, encrypted as `encrypt` does it, as it stands inside of a stored event.
+    @contextmanager
+    def encrypting(self, job_ids: Sequence[str]) -> Iterator[StoredPersons]:
+        """Encrypts the persons of these new jobs as `encrypt` does it, as many at a time as there are at hand.
 
-        Raises as `encrypt`.
+        Nothing of them may be recorded before the end of the block: then their addresses are stored, too.
+
+        Raises as `encrypt`, at the end as well.
         """
-        plain = encode_parts(jobs.persons)
-        if len(plain) - plain.count(NOBODY_STORED) < NEW_FROM:
-            few = self.encrypt(list(jobs.appends()))
-            return encode_parts([cast("JobOpened", append.events[0]).person for append in few])
-        subjects = uuids_bytes(jobs.job_ids)
-        known = [person != NOBODY_STORED for person in plain]
-        index_key = self._keyring.index_key()
-        keys, stored = self._keys.reserve(
-            list(compress(subjects, known)), lambda: contacts_of(index_key, jobs.persons, subjects)
-        )
-        keys_of = [keys[subject] if is_known else None for subject, is_known in zip(subjects, known, strict=True)]
-        encrypted = encrypted_parts(keys_of, subjects, plain, NOBODY_STORED)  # While Postgres stores the addresses.
-        stored()
-        return encrypted
+        index_key, pairs = self._keyring.index_key(), list[tuple[bytes, bytes]]()
+        keys, store = self._keys.reserve(uuids_bytes(job_ids))
+
+        def encrypt(subjects: Sequence[bytes], persons: Sequence[Person]) -> list[bytes]:
+            plain = encode_parts(persons)
+            pairs.extend(contacts_of(index_key, persons, subjects))
+            known = [
+                None if person == NOBODY_STORED else keys[subject]
+                for subject, person in zip(subjects, plain, strict=True)
+            ]
+            return encrypted_parts(known, subjects, plain, NOBODY_STORED)
+
+        yield encrypt
+        store(pairs)
 
     def _encrypt_any(self, appends: Sequence[Append]) -> list[Append]:
         holding = [(append, known) for append in appends if (known := _persons(append.events))]
@@ -96,10 +101,8 @@ class PostgresPersonVault:
         subjects = [uuid_bytes(append.stream) for append in appends]
         jobs = [cast("JobOpened", append.events[0]) for append in appends]
         index_key = self._keyring.index_key()
-        keys, stored = self._keys.reserve(
-            subjects, lambda: contacts_of(index_key, (job.person for job in jobs), subjects)
-        )
-        encrypted = [  # While Postgres stores the addresses.
+        keys, store = self._keys.reserve(subjects)
+        encrypted = [
             Append(
                 append.stream,
                 0,
@@ -110,7 +113,7 @@ class PostgresPersonVault:
                 appends, jobs, subjects, map(keys.__getitem__, subjects), nonces(), strict=False
             )
         ]
-        stored()
+        store(contacts_of(index_key, (job.person for job in jobs), subjects))
         return encrypted
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:

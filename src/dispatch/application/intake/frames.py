@@ -1,4 +1,4 @@
-"""Good rows on their way from judging to admission, a thousand at a time, in columns that nobody looks at."""
+"""Good rows on their way from judging to admission, some hundred at a time, in columns that nobody looks at."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date

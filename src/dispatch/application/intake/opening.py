@@ -1,14 +1,16 @@
 """Good rows become jobs: the appends that open them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
-from typing import TypeVar, cast
+from typing import cast
+
+from msgspec.structs import replace
 
 from dispatch.application.intake.frames import Frame
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.intake.row import GoodRow
-from dispatch.application.ports.ledger import Append, Cause, NewJobs
+from dispatch.application.ports.ledger import Append, Cause, JobColumns, NewJobs
 from dispatch.domain.batch.state import Batch
 from dispatch.domain.identity import job_ids
 from dispatch.domain.job.commands import OpenJob
@@ -16,7 +18,6 @@ from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import JobOpened
 from dispatch.domain.job.state import Job
 
-C = TypeVar("C")
 _NEW_JOB = Job()
 
 
@@ -29,14 +30,8 @@ def open_jobs(
         ValueError: the batch was never received.
         RouteEmpty, RouteRepeatsStage: as the rules for opening say.
     """
-    job_id, opening = _job_ids(batch_id, batch), list(rows)
-    jobs = NewJobs(
-        cause=cause,
-        at=at,
-        batch_id=batch_id,
-        route=profile.route,
-        job_ids=[job_id(row.row) for row in opening],
-        rows=[row.row for row in opening],
+    opening = list(rows)
+    columns = JobColumns(
         references=[row.reference for row in opening],
         services=[row.service for row in opening],
         prices_pence=[row.price_pence for row in opening],
@@ -44,51 +39,54 @@ def open_jobs(
         permissions=[row.permission for row in opening],
         details=[row.details for row in opening],
     )
-    _ask_about(jobs)
-    return jobs.appends()
+    return _new_jobs(batch_id, batch, profile, [row.row for row in opening], [columns], at, cause).appends()
 
 
 def new_jobs(
-    batch_id: str, batch: Batch, profile: Profile, frames: Sequence[Frame], at: datetime, cause: Cause
+    batch_id: str, batch: Batch, profile: Profile, frames: Iterable[Frame], at: datetime, cause: Cause
 ) -> NewJobs:
     """As `open_jobs` for the rows of these frames, in columns. Raises as `open_jobs`."""
-    job_id = _job_ids(batch_id, batch)
-    columns = [frame.columns() for frame in frames if frame.rows]
-    rows = [row for frame in frames for row in frame.rows]
-    jobs = NewJobs(
-        cause=cause,
-        at=at,
-        batch_id=batch_id,
-        route=profile.route,
-        job_ids=[job_id(row) for row in rows],
-        rows=rows,
-        references=_joined(one.references for one in columns),
-        services=_joined(one.services for one in columns),
-        prices_pence=_joined(one.prices_pence for one in columns),
-        persons=_joined(one.persons() for one in columns),
-        permissions=_joined(one.permissions() for one in columns),
-        details=_joined(one.details for one in columns),
+    filled = [frame for frame in frames if frame.rows]
+    rows = [row for frame in filled for row in frame.rows]
+    return _new_jobs(batch_id, batch, profile, rows, map(_columns_of, filled), at, cause)
+
+
+def _columns_of(frame: Frame) -> JobColumns:
+    columns = frame.columns()
+    return JobColumns(
+        references=columns.references,
+        services=columns.services,
+        prices_pence=columns.prices_pence,
+        persons=columns.persons(),
+        permissions=columns.permissions(),
+        details=columns.details,
     )
-    _ask_about(jobs)
-    return jobs
 
 
-def _joined(parts: Iterable[Sequence[C]]) -> list[C]:
-    return list(chain.from_iterable(parts))
-
-
-def _job_ids(batch_id: str, batch: Batch) -> Callable[[int], str]:
+def _new_jobs(
+    batch_id: str,
+    batch: Batch,
+    profile: Profile,
+    rows: Sequence[int],
+    columns: Iterable[JobColumns],
+    at: datetime,
+    cause: Cause,
+) -> NewJobs:
     if batch.received_at is None:
         raise ValueError(f"batch {batch_id} was never received")
-    return job_ids(batch_id, batch.received_at)
+    ids = list(map(job_ids(batch_id, batch.received_at), rows))
+    jobs = NewJobs(cause=cause, at=at, batch_id=batch_id, route=profile.route, job_ids=ids, rows=rows, columns=columns)
+    parts = iter(columns)
+    if (first := next(parts, None)) is None or not rows:
+        return jobs
+    # The rules look at the job, which is new, and at the route, which all share: they are asked once.
+    _ask(next(replace(jobs, columns=[first]).appends()))
+    return replace(jobs, columns=chain((first,), parts))
 
 
-def _ask_about(jobs: NewJobs) -> None:
-    """The rules look at the job, which is new, and at the route, which all share: they are asked once."""
-    first = next(jobs.appends(), None)
-    if first is None:
-        return
-    [opened] = cast("Sequence[JobOpened]", first.events)
+def _ask(append: Append) -> None:
+    """What the rules say to opening this job: nothing, or they raise."""
+    [opened] = cast("Sequence[JobOpened]", append.events)
     command = OpenJob(
         job_id=opened.job_id,
         at=opened.at,
