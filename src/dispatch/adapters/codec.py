@@ -1,5 +1,7 @@
 """How events become bytes and back: msgspec JSON, byte-stable, readable by SQL, under our own closed set of names."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from dispatch.adapters.upcasting import SHAPES, EventUnreadable
@@ -16,10 +18,20 @@ def encode(event: Event) -> tuple[str, bytes]:
     Raises:
         TypeError: it is not in the registry: nobody could read it again.
     """
-    name = _NAMES.get(type(event))
+    return stored_name(type(event)), _ENCODER.encode(event)
+
+
+def stored_name(kind: type[Event]) -> str:
+    """The stored name of this kind of event. Raises TypeError as `encode`."""
+    name = _NAMES.get(kind)
     if name is None:
-        raise TypeError(f"{type(event).__name__} is not an event of the registry (domain/events.py)")
-    return name, _ENCODER.encode(event)
+        raise TypeError(f"{kind.__name__} is not an event of the registry (domain/events.py)")
+    return name
+
+
+def encode_parts(values: Sequence[object]) -> list[bytes]:
+    """Each of these as it stands inside of stored bytes."""
+    return _ENCODER.encode_lines(values).split(b"\n")[:-1]  # A line break inside of a text is written as \\n.
 
 
 def decode(name: str, state: bytes | memoryview) -> Event:

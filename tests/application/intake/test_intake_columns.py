@@ -8,9 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from intake_files import SAMPLES, sample_maker
 
-from dispatch.application.intake.chunks import ROWS_PER_CHUNK, good_rows_maker, judged_chunks
+from dispatch.application.intake.chunks import ROWS_PER_CHUNK, good_columns_maker, judged_chunks
 from dispatch.application.intake.columns import column_reader_of
 from dispatch.application.intake.fields import ValueRefused, reader_of
+from dispatch.application.intake.frames import Frame, encoded
 from dispatch.application.intake.judge import good_rows, judge
 from dispatch.application.intake.layout import Layout, find_layout, read_layout
 from dispatch.application.intake.profiles import SERVICE_JOB, Column, Kind, Profile, profile_named
@@ -111,11 +112,12 @@ def by_rows(
 def by_columns(
     rows: Iterable[tuple[int, int, list[str]]], profile: Profile, layout: Layout
 ) -> tuple[list[GoodRow], list[tuple[int, int]], list[int]]:
-    make, seen = good_rows_maker(profile), SeenKeys()
+    make, seen = good_columns_maker(profile), SeenKeys()
     good, refused, duplicates = list[GoodRow](), list[tuple[int, int]](), list[int]()
     for chunk in judged_chunks(rows, profile, layout):
         fresh = seen.add_all(chunk.keys)
-        good += make(chunk.keep(fresh))
+        kept = chunk.keep(fresh)
+        good += Frame(kept.rows, kept.keys, encoded(make(kept))).good_rows()
         refused += [(row, line) for row, line, _ in chunk.refused]
         duplicates += [row for row, is_fresh in zip(chunk.rows, fresh, strict=True) if not is_fresh]
     return good, refused, duplicates
@@ -198,7 +200,7 @@ def test_keys_are_seen_at_once_as_one_by_one(lists: list[list[str]]):
 
 
 def test_chunks_make_whole_persons_and_permissions():
-    """Rows are made with each field by name: whoever adds a field adds it to `good_rows_maker` too."""
+    """Rows are made with each field by name: whoever adds a field adds it to `good_columns_maker` too."""
     of_files = {"name", "email", "phone", "address", "postcode", "notes"}
     of_messages, of_companies = {"device", "subject", "content"}, {"slots"}
     assert set(Person.__struct_fields__) == of_files | of_messages | of_companies | {"encrypted"}

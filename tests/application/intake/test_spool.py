@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from dispatch.adapters.storage.files import FolderFileStore
-from dispatch.application.intake.frames import Frame, chunks_of, encoded
+from dispatch.application.intake.frames import Frame, GoodColumns, chunks_of, encoded
 from dispatch.application.intake.row import GoodRow
 from dispatch.application.intake.spool import Spool
 from dispatch.domain.consent import Basis, Permission
@@ -38,7 +38,25 @@ def spool(files):
 
 
 def frame(rows):
-    return Frame([row.row for row in rows], [row.natural_key for row in rows], encoded(rows))
+    persons, permissions = [row.person for row in rows], [row.permission for row in rows]
+    columns = GoodColumns(
+        references=[row.reference for row in rows],
+        services=[row.service for row in rows],
+        prices_pence=[row.price_pence for row in rows],
+        names=[person.name for person in persons],
+        emails=[person.email for person in persons],
+        phones=[person.phone for person in persons],
+        addresses=[person.address for person in persons],
+        postcodes=[person.postcode for person in persons],
+        notes=[person.notes for person in persons],
+        bases=[permission.basis for permission in permissions],
+        consents_on=[permission.consent_on for permission in permissions],
+        statements=[permission.statement for permission in permissions],
+        sale_refs=[permission.sale_ref for permission in permissions],
+        objected=[permission.objected for permission in permissions],
+        details=[row.details for row in rows],
+    )
+    return Frame([row.row for row in rows], [row.natural_key for row in rows], encoded(columns))
 
 
 def spooled(spool, numbers, rows_per_frame=500):

@@ -15,7 +15,7 @@ from dispatch.adapters.privacy.rotation import Rotation
 from dispatch.adapters.storage.files import FolderFileStore
 from dispatch.application.erase import EraseContact, read_address
 from dispatch.application.ports.clock import utc_now
-from dispatch.application.ports.ledger import Append
+from dispatch.application.ports.ledger import Append, JobColumns, NewJobs
 from dispatch.application.ports.privacy import AddressKind, PersonUnreadable
 from dispatch.domain.identity import batch_id, job_ids
 from dispatch.domain.person import Person
@@ -221,6 +221,52 @@ def test_jobs_without_a_person_among_the_imported_need_no_key_and_keep_their_pla
     assert persons(jobs) == [i + 1 for i in range(300) if i not in (0, 7, 299)]
     with pool.connection() as connection:
         assert connection.execute("SELECT count(*) FROM privacy.subject_keys").fetchone() == (0,)
+
+
+def columns_of(rows, persons, job_id=job_id_of):
+    """The same import in columns, 100 rows at a time."""
+    first = opened_job(job_id(1))
+    parts = [
+        JobColumns(
+            references=[first.reference] * len(part),
+            services=[first.service] * len(part),
+            prices_pence=[first.price_pence] * len(part),
+            persons=part,
+            permissions=[first.permission] * len(part),
+            details=[{}] * len(part),
+        )
+        for part in (persons[at : at + 100] for at in range(0, len(persons), 100))
+    ]
+    ids = [job_id(row) for row in rows]
+    return NewJobs(
+        cause=cause(), at=NOON, batch_id=first.batch_id, route=first.route, job_ids=ids, rows=list(rows), columns=parts
+    )
+
+
+@pytest.mark.parametrize("count", [3, 260])
+def test_an_import_in_columns_is_encrypted_and_its_addresses_are_known(ledger, vault, persons, pool, count):
+    rows = range(1, count + 1)
+    whole = [Person() if row == 2 else person_of(row) for row in rows]
+    ledger.append_bulk(marker(), ledger.prepare(columns_of(rows, whole)))
+    jobs = [job_id_of(row) for row in rows]
+    stored = [ledger.load(job).events[0].person for job in jobs]
+    assert [person == Person() for person in stored] == [row == 2 for row in rows]
+    assert not any(person.name or person.email for person in stored)
+    assert persons([job for job in jobs if job != jobs[1]]) == [row for row in rows if row != 2]
+    address = read_address(AddressKind.EMAIL, f"ann{count}@example.org")
+    assert vault.jobs_of(vault.contact_id(address)) == [jobs[-1]]
+
+
+def test_who_was_erased_before_the_chunk_is_recorded_stays_so(ledger, vault, pool):
+    """An interrupted import prepares a chunk again, and one of its persons has asked to be erased meanwhile."""
+    rows, jobs = range(1, 101), [job_id_of(row) for row in range(1, 101)]
+    whole = [person_of(row) for row in rows]
+    ledger.prepare(columns_of(rows, whole))
+    vault.erase(Append(new_id(), 0, [chunk_admitted], cause()), [jobs[6]])
+    ledger.append_bulk(marker(), ledger.prepare(columns_of(rows, whole)))
+    stored = {job: ledger.load(job).events[0].person for job in jobs}
+    assert [job for job, person in stored.items() if not person.encrypted] == [jobs[6]]
+    assert stored[jobs[6]] == Person()
 
 
 @given(st.binary(min_size=16, max_size=16))

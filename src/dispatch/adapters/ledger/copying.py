@@ -2,13 +2,15 @@
 
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from queue import Full, Queue
 
-from dispatch.adapters.codec import encode
-from dispatch.adapters.ledger.framing import uuid_bytes
-from dispatch.application.ports.ledger import Append, Cause
+from dispatch.adapters.codec import encode, encode_parts, stored_name
+from dispatch.adapters.ledger.framing import uuid_bytes, uuids_bytes
+from dispatch.application.ports.ledger import Append, Cause, NewJobs
+from dispatch.domain.job.events import JobOpened
+from dispatch.domain.person import Person
 
 COLUMNS = ("originator_id", "originator_version", "topic", "state", "actor", "correlation_id", "causation_id")
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -16,9 +18,12 @@ TRAILER = b"\xff\xff"
 APPENDS_PER_BLOCK = 500
 BLOCKS_AHEAD = 3
 
+StoredPersons = Callable[[Sequence[bytes], Sequence[Person]], Sequence[bytes]]
+
 _LENGTH = struct.Struct(">i").pack
 _NULL = _LENGTH(-1)
 _STREAM = struct.pack(">hi", len(COLUMNS), 16)  # The number of fields, then the length of the first.
+_DETAILS = b',"details":'
 _VERSION = struct.Struct(">iqi").pack  # bigint with its length, then the length of the name
 
 
@@ -49,6 +54,53 @@ def copy_blocks(appends: Sequence[Append], appends_per_block: int = APPENDS_PER_
         yield b"".join(out)
         out = []
     yield b"".join((*out, TRAILER))
+
+
+def plain_persons(subjects: Sequence[bytes], persons: Sequence[Person]) -> list[bytes]:
+    """Persons as they stand inside of an event, in plain text."""
+    return encode_parts(persons)
+
+
+def copy_new_jobs(jobs: NewJobs, stored: StoredPersons = plain_persons) -> Iterator[bytes]:
+    """As `copy_blocks(jobs.appends())`, byte for byte, without an object for each; some three times as fast.
+
+    `stored` makes of ids (16 bytes) and persons what stands in the place of these persons: as JSON, encrypted.
+
+    Raises as `copy_blocks`.
+    """
+    name = stored_name(JobOpened).encode()
+    middle, tail, state_of = _VERSION(8, 1, len(name)) + name, _cause_fields(jobs.cause), _job_template(jobs)
+    out, start = [HEADER], 0
+    for part in jobs.columns:
+        mine = slice(start, start + len(part.persons))
+        subjects = uuids_bytes(jobs.job_ids[mine])
+        start = mine.stop
+        for subject, job_id, row, reference, service, price_pence, person, permission, details in zip(
+            subjects,
+            encode_parts(jobs.job_ids[mine]),
+            jobs.rows[mine],
+            encode_parts(part.references),
+            encode_parts(part.services),
+            part.prices_pence,
+            stored(subjects, part.persons),
+            encode_parts(part.permissions),
+            encode_parts(part.details),
+            strict=True,
+        ):
+            more = b"" if details == b"{}" else _DETAILS + details
+            state = state_of % (job_id, row, reference, service, price_pence, person, permission, more)
+            out += (_STREAM, subject, middle, _LENGTH(len(state)), state, tail)
+        yield b"".join(out)
+        out = []
+    yield b"".join((*out, TRAILER))
+
+
+def _job_template(jobs: NewJobs) -> bytes:
+    """What `encode` makes of a `JobOpened` of these, with places for the fields that they do not share."""
+    tag, at, batch_id, route = encode_parts([JobOpened.__struct_config__.tag, jobs.at, jobs.batch_id, jobs.route])
+    shared = b'{"type":%b,"job_id":\0b,"at":%b,"batch_id":%b,"row":\0d,"reference":\0b,"service":\0b,"price_pence":\0d,'
+    shared += b'"route":%b,"person":\0b,"permission":\0b\0b}'
+    return (shared % (tag, at, batch_id, route)).replace(b"%", b"%%").replace(b"\0", b"%")
 
 
 @contextmanager

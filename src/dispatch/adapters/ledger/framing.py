@@ -25,6 +25,7 @@ _NULL = _LENGTH(-1)
 UUID, BIGINT, TEXT, BYTEA = 2950, 20, 25, 17  # pg_type.oid; fixed for ever
 COLUMNS = (UUID, BIGINT, UUID, BIGINT, TEXT, BYTEA, TEXT, UUID, UUID)
 STATES = 5
+_HYPHENS = (8, 13, 18, 23)  # In the canonical form of an id (RFC 9562, 4).
 
 
 class Framed(NamedTuple):
@@ -46,6 +47,16 @@ def uuid_bytes(text: str) -> bytes:
     if len(data) != 16:
         raise ValueError(f"{text!r} is not a UUID: write 32 hexadecimal digits, with hyphens or without")
     return data
+
+
+def uuids_bytes(texts: Sequence[str]) -> list[bytes]:
+    """`uuid_bytes` of each of these: of ids in canonical form at once, in half the time. Raises ValueError."""
+    joined, count = "\n".join(texts), len(texts)
+    digits = joined.replace("-", "")
+    if len(digits) != 33 * count - 1 or any(joined[at::37] != "-" * count for at in _HYPHENS):
+        return list(map(uuid_bytes, texts))
+    data = bytes.fromhex(digits)  # Which reads over line breaks.
+    return [data[at : at + 16] for at in range(0, len(data), 16)]
 
 
 def framed(appends: Sequence[Append]) -> Framed:

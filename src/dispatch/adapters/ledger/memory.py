@@ -13,7 +13,7 @@ from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.copying import copy_blocks
 from dispatch.adapters.ledger.framing import framed
 from dispatch.application.ports.clock import Clock, utc_now
-from dispatch.application.ports.ledger import Append, Cause, History, Prepared, Recorded, VersionConflict
+from dispatch.application.ports.ledger import Append, Cause, History, NewJobs, Prepared, Recorded, VersionConflict
 from dispatch.domain.events import Event
 
 
@@ -43,8 +43,8 @@ class MemoryLedger:
         with self._lock:
             return [self._append(append) for append in appends]
 
-    def prepare(self, new: Iterable[Append]) -> Prepared:
-        opened = list(new)
+    def prepare(self, new: Iterable[Append] | NewJobs) -> Prepared:
+        opened = list(new.appends() if isinstance(new, NewJobs) else new)
         for _ in copy_blocks(opened):
             pass  # Refuses what the other form refuses.
         return Prepared(sum(len(append.events) for append in opened), opened)

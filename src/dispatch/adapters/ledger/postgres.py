@@ -14,11 +14,26 @@ from psycopg_pool import PoolTimeout
 
 from dispatch.adapters.codec import decode
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
-from dispatch.adapters.ledger.copying import COLUMNS, copy_blocks, encoded_ahead
+from dispatch.adapters.ledger.copying import (
+    COLUMNS,
+    StoredPersons,
+    copy_blocks,
+    copy_new_jobs,
+    encoded_ahead,
+    plain_persons,
+)
 from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, text_array, uuid_array, uuid_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
 from dispatch.adapters.upcasting import SHAPES
-from dispatch.application.ports.ledger import Append, History, LedgerUnavailable, Prepared, Recorded, VersionConflict
+from dispatch.application.ports.ledger import (
+    Append,
+    History,
+    LedgerUnavailable,
+    NewJobs,
+    Prepared,
+    Recorded,
+    VersionConflict,
+)
 from dispatch.domain.events import REGISTRY, Event
 
 APPEND = (
@@ -85,7 +100,10 @@ class PostgresLedger:
         """As `append`, for a caller on an event loop: it waits without a thread."""
         return await self._committer.submit_async(framed(appends)) if appends else []
 
-    def prepare(self, new: Iterable[Append]) -> Prepared:
+    def prepare(self, new: Iterable[Append] | NewJobs, stored: StoredPersons = plain_persons) -> Prepared:
+        """`stored` makes of the persons of new jobs what is stored of them."""
+        if isinstance(new, NewJobs):
+            return Prepared(len(new.rows), list(copy_new_jobs(new, stored)))
         opened = list(new)
         return Prepared(_events_in(opened), list(copy_blocks(opened)))
 

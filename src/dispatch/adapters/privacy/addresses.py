@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Callable, Iterable
 from uuid import UUID
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
+
 from dispatch.application.ports.privacy import Address, AddressKind
 from dispatch.domain.person import Person
 
@@ -49,7 +52,7 @@ def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[
 
     At an import nobody was found for a slot yet.
     """
-    inner, outer = _begun(index_key)
+    begun = HMAC(index_key, SHA256())  # Of all libraries the one that copies it fastest.
     phone, email, device = (_PREFIXES[kind] for kind in (AddressKind.PHONE, AddressKind.EMAIL, AddressKind.DEVICE))
     reached: list[bytes] = []
     addresses: list[bytes] = []
@@ -65,16 +68,16 @@ def contacts_of(index_key: bytes, persons: Iterable[Person], subjects: Iterable[
             addresses.append(device + person.device.casefold().encode())
     digests: list[bytes] = []
     for address in addresses:
-        inside, outside = inner.copy(), outer.copy()
-        inside.update(address)
-        outside.update(inside.digest())
-        digests.append(outside.digest())
+        one = begun.copy()
+        one.update(address)
+        digests.append(one.finalize())
     ids = bytearray(b"".join(digests))
     for at, table in _UUID8_BYTES.items():  # The same byte of every digest at once.
         ids[at::DIGEST_BYTES] = ids[at::DIGEST_BYTES].translate(table)
+    found = bytes(ids)
     return [
-        (bytes(ids[at : at + CONTACT_BYTES]), subject)
-        for at, subject in zip(range(0, len(ids), DIGEST_BYTES), reached, strict=True)
+        (found[at : at + CONTACT_BYTES], subject)
+        for at, subject in zip(range(0, len(found), DIGEST_BYTES), reached, strict=True)
     ]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from dispatch.adapters.ledger.committer import Answer
 from dispatch.adapters.ledger.postgres import PostgresLedger
-from dispatch.adapters.privacy.vault import PostgresPersonVault
-from dispatch.application.ports.ledger import Append, Prepared
+from dispatch.adapters.privacy.vault import NEW_FROM, PostgresPersonVault
+from dispatch.application.ports.ledger import Append, NewJobs, Prepared
 
 
 class EncryptedLedger:
@@ -20,7 +20,12 @@ class EncryptedLedger:
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         return self._ledger.append(self._vault.encrypt(appends))
 
-    def prepare(self, new: Iterable[Append]) -> Prepared:
+    def prepare(self, new: Iterable[Append] | NewJobs) -> Prepared:
+        if isinstance(new, NewJobs):
+            if len(new.rows) >= NEW_FROM:
+                with self._vault.encrypting(new.job_ids) as encrypt:
+                    return self._ledger.prepare(new, encrypt)
+            new = new.appends()
         return self._ledger.prepare(self._vault.encrypt(list(new)))
 
     def append_bulk(self, marker: Append, new: Iterable[Append] | Prepared) -> range:

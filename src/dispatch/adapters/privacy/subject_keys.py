@@ -4,7 +4,6 @@ A destroyed key leaves a trace that says so. A subject has its key in one place 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -53,8 +52,6 @@ Pairs = Iterable[tuple[bytes, bytes]]
 Stored = Slot | tuple[bytes, bytes | None]
 """A slot of a block; or master key and wrapped key, None where it was destroyed."""
 
-_STORING = ThreadPoolExecutor(1, "store-addresses")
-
 
 class SubjectKeys:
     """Makes, finds and destroys keys. Subjects are the 16 bytes of a job's id."""
@@ -99,19 +96,17 @@ class SubjectKeys:
             return self.ensure(subjects, addresses)
         return fresh | self._opened(stored)
 
-    def reserve(
-        self, subjects: Sequence[bytes], addresses: Callable[[], Pairs]
-    ) -> tuple[dict[bytes, bytes | None], Callable[[], None]]:
+    def reserve(self, subjects: Sequence[bytes]) -> tuple[dict[bytes, bytes | None], Callable[[Pairs], None]]:
         """As `ensure` for the new subjects of an import, whose ids are neighbours: their keys come in blocks.
 
-        The second answer waits until the addresses are stored too; nothing may be recorded before that.
+        The second answer stores their addresses; nothing may be recorded before that.
 
         Raises:
-            KeyMissing, LedgerUnavailable: as `ensure`; the latter when waiting as well.
+            KeyMissing, LedgerUnavailable: as `ensure`; the latter when addresses are stored as well.
         """
         blocks = by_block(subjects)
         if len(subjects) < PER_BLOCK_MIN * len(blocks):
-            return self.ensure(subjects, addresses()), lambda: None
+            return self._reserve_singly(subjects)
         master_id, _ = self._keyring.in_use()
         with transaction(self._pool) as connection:
             rotated = connection.execute(STILL_IN_USE, (master_id,)).fetchone() is None
@@ -121,19 +116,26 @@ class SubjectKeys:
                 stored = find_blocks(connection, blocks)
         if rotated:
             self._keyring.reload()
-            return self.reserve(subjects, addresses)
+            return self.reserve(subjects)
         if single:  # An import that an earlier version began.
-            return self.ensure(subjects, addresses()), lambda: None
+            return self._reserve_singly(subjects)
         keys: dict[bytes, bytes | None] = {}
         for block, master_key, nonce, kept in stored:
             keys |= open_block(self._keyring.master_key(master_key), nonce, kept, blocks[block])
-        pairs = list(addresses())
+        destroyed = {subject for subject, key in keys.items() if key is None}
 
-        def store() -> None:
+        def store(addresses: Pairs) -> None:
+            live = (pair for pair in addresses if pair[1] not in destroyed) if destroyed else addresses
             with transaction(self._pool) as connection:
-                write_run(connection, (pair for pair in pairs if keys[pair[1]] is not None))
+                write_run(connection, live)
 
-        return keys, _STORING.submit(store).result
+        return keys, store
+
+    def _reserve_singly(self, subjects: Sequence[bytes]) -> tuple[dict[bytes, bytes | None], Callable[[Pairs], None]]:
+        def store(addresses: Pairs) -> None:
+            self.ensure(subjects, addresses)
+
+        return self.ensure(subjects, ()), store
 
     def destroy(self, connection: Connection, subjects: Sequence[bytes]) -> None:
         """Destroy the keys of these subjects, in the caller's transaction."""

@@ -1,6 +1,7 @@
 """The vault: encrypts the persons in events before they are stored, reads them again, and destroys their keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import compress
 from typing import Any, cast
 from uuid import UUID
@@ -9,12 +10,14 @@ import psycopg
 from msgspec.structs import replace
 from psycopg_pool import ConnectionPool
 
-from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes
+from dispatch.adapters.codec import encode_parts
+from dispatch.adapters.ledger.copying import StoredPersons
+from dispatch.adapters.ledger.framing import arrays, framed, register_arrays, uuid_bytes, uuids_bytes
 from dispatch.adapters.ledger.postgres import APPEND
 from dispatch.adapters.postgres.pool import transaction
 from dispatch.adapters.privacy.address_runs import AddressRuns
 from dispatch.adapters.privacy.addresses import addresses_of, contact_id, contact_keys, contacts_of
-from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, nonces
+from dispatch.adapters.privacy.cipher import CiphertextInvalid, decrypt_person, encrypt_person, encrypted_parts, nonces
 from dispatch.adapters.privacy.keyring import Keyring
 from dispatch.adapters.privacy.keys_at_once import KeysAtOnce
 from dispatch.adapters.privacy.subject_keys import SubjectKeys
@@ -27,6 +30,7 @@ from dispatch.domain.person import Person
 JOBS_OF = "SELECT subject::text FROM privacy.addresses WHERE contact = %s::text::uuid ORDER BY subject"
 FORGET = "DELETE FROM privacy.addresses WHERE subject = ANY(%s::text[]::uuid[])"
 NOBODY = Person()
+[NOBODY_STORED] = encode_parts([NOBODY])
 NEW_FROM = 50
 """So many new persons at once are an import: their keys come in blocks."""
 
@@ -55,6 +59,29 @@ class PostgresPersonVault:
         )
         return [next(new if is_new else others) for is_new in opening]
 
+    @contextmanager
+    def encrypting(self, job_ids: Sequence[str]) -> Iterator[StoredPersons]:
+        """Encrypts the persons of these new jobs as `encrypt` does it, as many at a time as there are at hand.
+
+        Nothing of them may be recorded before the end of the block: then their addresses are stored, too.
+
+        Raises as `encrypt`, at the end as well.
+        """
+        index_key, pairs = self._keyring.index_key(), list[tuple[bytes, bytes]]()
+        keys, store = self._keys.reserve(uuids_bytes(job_ids))
+
+        def encrypt(subjects: Sequence[bytes], persons: Sequence[Person]) -> list[bytes]:
+            plain = encode_parts(persons)
+            pairs.extend(contacts_of(index_key, persons, subjects))
+            known = [
+                None if person == NOBODY_STORED else keys[subject]
+                for subject, person in zip(subjects, plain, strict=True)
+            ]
+            return encrypted_parts(known, subjects, plain, NOBODY_STORED)
+
+        yield encrypt
+        store(pairs)
+
     def _encrypt_any(self, appends: Sequence[Append]) -> list[Append]:
         holding = [(append, known) for append in appends if (known := _persons(append.events))]
         if not holding:
@@ -74,10 +101,8 @@ class PostgresPersonVault:
         subjects = [uuid_bytes(append.stream) for append in appends]
         jobs = [cast("JobOpened", append.events[0]) for append in appends]
         index_key = self._keyring.index_key()
-        keys, stored = self._keys.reserve(
-            subjects, lambda: contacts_of(index_key, (job.person for job in jobs), subjects)
-        )
-        encrypted = [  # While Postgres stores the addresses.
+        keys, store = self._keys.reserve(subjects)
+        encrypted = [
             Append(
                 append.stream,
                 0,
@@ -88,7 +113,7 @@ class PostgresPersonVault:
                 appends, jobs, subjects, map(keys.__getitem__, subjects), nonces(), strict=False
             )
         ]
-        stored()
+        store(contacts_of(index_key, (job.person for job in jobs), subjects))
         return encrypted
 
     def read(self, persons: Mapping[str, Person]) -> dict[str, Person | None]:

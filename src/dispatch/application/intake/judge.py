@@ -86,9 +86,9 @@ def judge(
     with closing(judging):
         for judged in judging:
             chunk = judged
-            for row, line, cells in judged.refused:
+            for row, line, refusals in judged.refused:
                 rejected += 1
-                for refusal in read.refusals(cells):
+                for refusal in refusals:
                     watch.add(refusal.column, refusal.code, refusal.text)
                     by_code[refusal.code.value] += 1
                     if by_code[refusal.code.value] <= errors_per_code_max:

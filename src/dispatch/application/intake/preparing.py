@@ -10,7 +10,7 @@ from queue import SimpleQueue
 import msgspec
 
 from dispatch.application.intake.frames import Frame
-from dispatch.application.intake.opening import open_jobs
+from dispatch.application.intake.opening import new_jobs
 from dispatch.application.intake.profiles import Profile
 from dispatch.application.ports.assistant import Assistant
 from dispatch.application.ports.ledger import Cause, EventLedger, Prepared
@@ -42,12 +42,13 @@ class ReadyChunk(msgspec.Struct, frozen=True):
 
 
 def prepare(ledger: EventLedger, chunk: Claimed) -> ReadyChunk:
-    """All that can be done about a chunk before it is recorded. Raises as `open_jobs` and `EventLedger.prepare`."""
+    """All that can be done about a chunk before it is recorded. Raises as `new_jobs` and `EventLedger.prepare`."""
     taken = frozenset(chunk.taken)
-    rows = [row for frame in chunk.frames for row in frame.good_rows()]
-    new = [row for row in rows if row.row not in taken] if taken else rows
-    opened = open_jobs(chunk.batch_id, chunk.batch, chunk.profile, new, chunk.at, chunk.cause)
-    return ReadyChunk(chunk.cause, rows[-1].row, ledger.prepare(opened), len(taken))
+    row_through, new = chunk.frames[-1].rows[-1], chunk.frames
+    if taken:
+        new = [frame.keep([row not in taken for row in frame.rows]) for frame in new]
+    jobs = new_jobs(chunk.batch_id, chunk.batch, chunk.profile, new, chunk.at, chunk.cause)
+    return ReadyChunk(chunk.cause, row_through, ledger.prepare(jobs), len(taken))
 
 
 def prepare_each(ledger: EventLedger, chunks: Iterator[Claimed]) -> Iterator[ReadyChunk]:

@@ -1,12 +1,15 @@
 """The event ledger: append-only streams, in the one order in which everything was recorded."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
+from dispatch.domain.consent import Permission
 from dispatch.domain.events import Event
+from dispatch.domain.job.events import JobOpened
+from dispatch.domain.person import Person
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +60,61 @@ class Prepared(msgspec.Struct, frozen=True):
     form: Sequence[Any]
 
 
+class JobColumns(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The fields of `JobOpened` that new jobs do not share, a column each."""
+
+    references: Sequence[str]
+    services: Sequence[str]
+    prices_pence: Sequence[int]
+    persons: Sequence[Person]  # In plain text.
+    permissions: Sequence[Permission]
+    details: Sequence[dict[str, str]]
+
+
+class NewJobs(msgspec.Struct, frozen=True, kw_only=True):
+    """New streams of one batch, each with a `JobOpened`. Nobody makes an object of each of the thousands.
+
+    The columns come some hundred rows at a time and once, so that what is looked at stays near to the processor.
+    """
+
+    cause: Cause
+    at: datetime
+    batch_id: str
+    route: tuple[str, ...]
+    job_ids: Sequence[str]  # UUIDs
+    rows: Sequence[int]
+    columns: Iterable[JobColumns]  # All of the rows, in their order.
+
+    def appends(self) -> Iterator[Append]:
+        """The same, one by one."""
+        numbers = zip(self.job_ids, self.rows, strict=True)
+        for part in self.columns:
+            fields = (
+                part.references,
+                part.services,
+                part.prices_pence,
+                part.persons,
+                part.permissions,
+                part.details,
+            )
+            for reference, service, price_pence, person, permission, details in zip(*fields, strict=True):
+                job_id, row = next(numbers)
+                opened = JobOpened(
+                    job_id=job_id,
+                    at=self.at,
+                    batch_id=self.batch_id,
+                    row=row,
+                    reference=reference,
+                    service=service,
+                    price_pence=price_pence,
+                    route=self.route,
+                    person=person,
+                    permission=permission,
+                    details=details,
+                )
+                yield Append(job_id, 0, (opened,), self.cause)
+
+
 class VersionConflict(Exception):
     """Someone else wrote to the stream first: load it again and decide anew."""
 
@@ -96,7 +154,7 @@ class EventLedger(Protocol):
         """
         ...
 
-    def prepare(self, new: Iterable[Append]) -> Prepared:
+    def prepare(self, new: Iterable[Append] | NewJobs) -> Prepared:
         """What can be done about new streams before `append_bulk`, such as encrypting them; several threads may ask.
 
         Raises:
