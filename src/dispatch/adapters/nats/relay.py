@@ -35,6 +35,8 @@ THROUGH = "Dispatch-Through"
 """Header: the work of all events up to this position is in the stream once this message is."""
 
 EVENTS_PER_READ = 5_000
+REST = 1.0
+"""A worker's append follows soon upon the one that gave it its work, and mostly asks for none: one look for both."""
 SWEEP_EVERY_S = 0.25
 CHECK_EVERY_S = 5.0
 ACKNOWLEDGED_WITHIN_S = 5.0
@@ -62,7 +64,7 @@ class Relay:
         """Publish until `stop` is set."""
         self._stop = stop
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST)
         finally:
             await self._batches.close()
 
