@@ -22,11 +22,13 @@ async def follow(
     wake: asyncio.Event,
     stop: asyncio.Event,
     rest: float = 0.0,
+    quick_s: float = 0.0,
 ) -> None:
     """Take up the cursor, then step until `stop` is set; a step that answers False has done what there was and waits.
 
-    Before that it rests for `rest` times as long as the step took: what comes meanwhile is done together, and the more
-    so the less the machine has to spare. After an accident, of whose name `on_accident` is told, it begins anew.
+    Before that it rests, for `rest` times what the step took above `quick_s`: what comes meanwhile is done together, and
+    the more so the less the machine has to spare. After an accident, of whose name `on_accident` is told, it begins
+    anew.
     """
     while not stop.is_set():
         try:
@@ -35,7 +37,7 @@ async def follow(
                 wake.clear()
                 began = monotonic()
                 if not await step():
-                    await either(stop, stop, min(REST_MAX_S, rest * (monotonic() - began)))
+                    await either(stop, stop, min(REST_MAX_S, rest * (monotonic() - began - quick_s)))
                     await either(wake, stop, POLL_S)
         except (CursorLost, NatsError, LedgerUnavailable, OSError, TimeoutError) as accident:
             on_accident(type(accident).__name__)

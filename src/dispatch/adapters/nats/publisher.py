@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_PER_READ = 1_000
 ACKNOWLEDGED_WITHIN_S = 10.0
-REST = 2.0
+REST, QUICK_S = 3.0, 0.006
 """A batch costs its sync of the disk whether it holds one event or a hundred."""
 LOOK_EVERY_S = 1.0
 LOOK_BACK_MAX = 1_000
@@ -74,7 +74,7 @@ class Publisher:
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST, quick_s=QUICK_S)
         finally:
             await self._batches.close()
 
