@@ -26,8 +26,8 @@ async def follow(
 ) -> None:
     """Take up the cursor, then step until `stop` is set; a step that answers False has done what there was and waits.
 
-    Before that it rests, for `rest` times what the step took above `quick_s`: what comes meanwhile is done together, and
-    the more so the less the machine has to spare. After an accident, of whose name `on_accident` is told, it begins
+    Before that it rests, for `rest` times what the step took above `quick_s`: what comes meanwhile is done together,
+    and the more so the less the machine has to spare. After an accident, of whose name `on_accident` is told, it begins
     anew.
     """
     while not stop.is_set():
