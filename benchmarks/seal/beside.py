@@ -16,6 +16,7 @@ from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.sealer import Sealer
 from dispatch.entrypoints.roles.sealer import SEAL_EVERY_S
+from dispatch.entrypoints.scheduling import give_way
 
 ALONE = "the same without a sealer"
 
@@ -78,6 +79,7 @@ def _sealer(url: str, folder: Path):
 
 
 def _seal(asked: Connection, url: str, folder: Path) -> None:
+    give_way(["sealer"])  # As every process that plays it.
     exports = CheckpointFolder(folder / url.rpartition("?")[0].rpartition("/")[2] / "checkpoints")
     sealer = Sealer(url, SealKey(exports.path.with_name("seal.key"), exports.path / "rotations.txt", "bench"), exports)
     done = 0

@@ -209,8 +209,8 @@ def sent(app: App) -> int:
 @pytest.mark.acceptance("S.09", part="the intake role is killed while it judges, repairs, takes back and judges anew")
 @pytest.mark.acceptance("1.34", part="the intake role is killed, and another one goes on")
 def test_the_intake_role_may_die_at_anything_that_it_does(tmp_path: Path, many_jobs_file: Path, simulator: str):
-    # One chunk at once of each stage, and slow calls before the undo: so most of the jobs are not in hand by then.
-    lanes = {"workers": "1", "worker_lanes": "1"}
+    # One chunk at once of each stage, and few and slow calls before the undo: most of the jobs are not in hand by then.
+    lanes = {"workers": "1", "worker_lanes": "1", "provider_connections_max": "60"}
     with up(tmp_path / "data", **lanes, **providers(simulator)) as running, running.app() as app:
         batch_id = receive(app, many_jobs_file)
         kill_intake(running)
