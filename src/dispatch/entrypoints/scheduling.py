@@ -11,7 +11,7 @@ log = structlog.get_logger(__name__)
 FOLLOWERS = frozenset({"publisher", "timers", "sources", "projector", "sealer", "webhooks"})
 """Roles that read what others have recorded. Each new event wakes all of them at the same moment as the relay."""
 NICENESS = 5
-"""A third of the weight of the others where the processor is short (sched(7)); all of it where it is not."""
+"""Above what it was started with: a third of the weight of the others where the processor is short (sched(7))."""
 
 
 def give_way(roles: Sequence[str]) -> bool:
@@ -25,7 +25,7 @@ def give_way(roles: Sequence[str]) -> bool:
     with suppress(OSError):
         if hasattr(os, "SCHED_BATCH"):  # Linux
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
+        os.nice(NICENESS)
         return True
     log.info("process.gives_no_way", roles=list(roles))
     return False

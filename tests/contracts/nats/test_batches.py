@@ -7,7 +7,7 @@ import pytest
 from dispatch.adapters.nats.batches import BYTES_MAX, MESSAGES_MAX, Batches, Message, in_batches
 from dispatch.adapters.nats.fence import EXPECTED_LAST, EXPECTED_SEQUENCE, Fence, StreamReplaced
 from dispatch.adapters.nats.following import NatsError
-from dispatch.adapters.nats.streams import EVENT_STREAM, STREAM_FULL, ensure_event_stream
+from dispatch.adapters.nats.streams import EVENT_STREAM, STREAM_FULL, ServerTooOld, ensure_event_stream
 
 pytestmark = pytest.mark.nats
 SUBJECT = "dispatch.v1.job.job-opened.1"
@@ -104,6 +104,17 @@ async def test_another_stream_of_the_same_length_is_noticed(js, batches):
     await fence.publish(messages(2))  # A batch cannot tell; the next look does.
     with pytest.raises(StreamReplaced):
         await fence.check()
+
+
+async def test_a_server_that_knows_no_batches_is_refused(js):
+    """An older one leaves out of its answer what it does not know."""
+
+    class Older:
+        async def add_stream(self, config):
+            return await js.add_stream(config.evolve(allow_atomic=None))
+
+    with pytest.raises(ServerTooOld, match=r"2\.12 or a later one is needed"):
+        await make(Older())
 
 
 def test_batches_are_as_large_as_the_server_takes():

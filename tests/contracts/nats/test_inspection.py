@@ -3,6 +3,7 @@
 import pytest
 from streaming import offer
 
+from dispatch.adapters.nats import inspection
 from dispatch.adapters.nats.inspection import NatsSilent, inspect_nats, inspect_work
 from dispatch.adapters.nats.relay import THROUGH
 from dispatch.adapters.nats.streams import WORK_STREAM, consumer_name, ensure_consumer, ensure_work_stream, work_subject
@@ -28,6 +29,13 @@ async def test_it_says_how_far_the_relay_is_and_what_waits(fresh_nats, js):
     assert (await inspect_work(fresh_nats.url, QUEUES)).queues["verify"] == QueueFacts(waiting=1, in_hand=1)
     await js.delete_stream(WORK_STREAM)
     assert await inspect_work(fresh_nats.url, QUEUES) == StreamFacts(exists=False)
+
+
+async def test_a_server_that_is_too_old_is_said(fresh_nats, monkeypatch):
+    facts = await inspect_nats(fresh_nats.url)
+    assert (facts.jetstream, facts.needed) == (True, "")
+    monkeypatch.setattr(inspection, "OLDEST_SERVER", (99, 1))
+    assert (await inspect_nats(fresh_nats.url)).needed == "99.1"
 
 
 async def test_a_server_that_is_not_there_is_said(unused_tcp_port):

@@ -1,21 +1,22 @@
-"""Following: woken at once, resting after a step that found little, never after one that found more than it took."""
+"""Following: woken at once, resting after a step that did what there was, never after one that left something."""
 
 import asyncio
 from time import monotonic
 
 from streaming import running, until
 
-from dispatch.adapters.nats.following import POLL_S, REST_MAX_S, follow
+from dispatch.adapters.nats.following import Pace, follow
 
-STEP_S = 0.02
+STEP_S, REST_S = 0.01, 0.05
+NEVER_S = 3_600.0
 
 
 class Steps:
-    """Steps that take a while; of each when it began, and whether there was more behind it."""
+    """Steps that take a while; of each when it began, and whether it left something."""
 
-    def __init__(self, *more: bool) -> None:
+    def __init__(self, *left: bool) -> None:
         self.began: list[float] = []
-        self._more = iter(more)
+        self._left = iter(left)
 
     async def take_up(self) -> None:
         pass
@@ -23,41 +24,48 @@ class Steps:
     async def step(self) -> bool:
         self.began.append(monotonic())
         await asyncio.sleep(STEP_S)
-        return next(self._more, False)
+        return next(self._left, False)
 
 
-def following(steps: Steps, wake: asyncio.Event, rest: float):
+def following(steps: Steps, wake: asyncio.Event, pace: Pace):
     return running(
-        lambda stop: follow(steps.take_up, steps.step, lambda accident: None, wake=wake, stop=stop, rest=rest)
+        lambda stop: follow(steps.take_up, steps.step, lambda accident: None, wake=wake, stop=stop, pace=pace)
     )
 
 
-async def test_after_a_step_that_found_all_it_rests_however_often_it_is_woken():
+async def test_after_a_step_that_did_what_there_was_it_rests_however_often_it_is_woken():
     steps, wake = Steps(), asyncio.Event()
-    async with following(steps, wake, rest=2.0):
-        until_s = monotonic() + 0.5
-        while monotonic() < until_s:
-            wake.set()
-            await asyncio.sleep(0.001)
+
+    def woken_again() -> bool:
+        wake.set()
+        return len(steps.began) == 5
+
+    async with following(steps, wake, Pace(rest=1_000.0, rest_max_s=REST_S, poll_s=NEVER_S)):
+        await until(woken_again)
     pauses = [after - before for before, after in zip(steps.began, steps.began[1:], strict=False)]
-    assert len(pauses) >= 3
-    assert min(pauses) >= STEP_S + min(REST_MAX_S, 2.0 * STEP_S)
+    assert min(pauses) >= STEP_S + REST_S
 
 
-async def test_with_more_behind_it_a_step_is_followed_at_once():
-    steps, wake = Steps(True, True, True, False), asyncio.Event()
-    async with following(steps, wake, rest=1_000.0):
-        await until(lambda: len(steps.began) == 4)
-    assert steps.began[3] - steps.began[0] < 3 * (STEP_S + REST_MAX_S)
+async def test_a_step_that_left_something_is_followed_by_the_next_without_a_rest():
+    steps = Steps(True, True, True, False)
+    async with following(steps, asyncio.Event(), Pace(rest=1e9, rest_max_s=NEVER_S, poll_s=NEVER_S)):
+        await until(lambda: len(steps.began) == 4)  # And a stop ends the rest that comes now.
 
 
-async def test_who_waits_is_woken_at_once_and_a_stop_ends_its_rest():
+async def test_who_waits_is_woken_and_looks_by_itself_too():
     steps, wake = Steps(), asyncio.Event()
-    async with following(steps, wake, rest=0.0) as stop:
-        await until(lambda: len(steps.began) == 1)
-        await asyncio.sleep(STEP_S * 1.5)
-        woken = monotonic()
+    async with following(steps, wake, Pace(poll_s=NEVER_S)):
+        await until(lambda: steps.began)
         wake.set()
         await until(lambda: len(steps.began) == 2)
-        assert steps.began[1] - woken < POLL_S, "without a poll"
-        stop.set()
+    steps = Steps()
+    async with following(steps, asyncio.Event(), Pace(poll_s=0.01)):
+        await until(lambda: len(steps.began) == 3)
+
+
+def test_a_rest_is_as_long_as_the_step_above_what_is_quick():
+    assert Pace().rest_s(1.0) == 0
+    assert Pace(rest=2.0).rest_s(0.01) == 0.02
+    assert Pace(rest=2.0, rest_max_s=0.05).rest_s(1.0) == 0.05
+    assert Pace(rest=2.0, quick_s=0.25).rest_s(0.2) <= 0
+    assert Pace(rest=2.0, quick_s=0.25, rest_max_s=9).rest_s(1.25) == 2.0

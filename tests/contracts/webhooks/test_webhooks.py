@@ -3,99 +3,28 @@
 import asyncio
 import base64
 import time
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from uuid import uuid4
 
 import msgspec
 import pytest
+from endpoint_world import HOOK, World, register
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from dispatch.adapters.outbound.addresses import AddressGuard
 from dispatch.adapters.webhooks.sender import PyreqwestSender
 from dispatch.application.alarms import ENDPOINT_DISABLED
-from dispatch.application.ports.ledger import Append, Cause
-from dispatch.application.ports.webhooks import MessageStatus, Overtaken
-from dispatch.application.webhooks.deliver import Deliver
-from dispatch.application.webhooks.desk import EndpointChanges, EndpointDesk, NewEndpoint
-from dispatch.application.webhooks.follow import NOTE_EVERY, FollowLedger
+from dispatch.application.ports.webhooks import MessageStatus
+from dispatch.application.webhooks.desk import EndpointChanges
 from dispatch.domain import identity
 from dispatch.domain.endpoint.decide import EndpointUrlInvalid
 from dispatch.domain.endpoint.schedule import SCHEDULE_S
 from dispatch.domain.endpoint.state import Endpoint, EndpointStatus
-from dispatch.entrypoints.bootstrap import App, open_app
-from dispatch.entrypoints.settings import Settings
 from examples import ANN, BATCH_ID, opened
 from receiver import Receiver, receiver
-from servers import application_url
 
 pytestmark = pytest.mark.postgres
-HOOK = NewEndpoint(name="crm", url="", types=("job.*",))
-
-
-class World:
-    """An application with a clock of its own, and what the role does, step by step."""
-
-    def __init__(self, app: App) -> None:
-        self.app, self.ahead = app, timedelta()
-        self.desk: EndpointDesk = replace(app.endpoints, clock=self.clock)
-        self.follow = FollowLedger(app.ledger, self.desk.queue, self.clock)
-
-    def clock(self) -> datetime:
-        return self.app.endpoints.clock() + self.ahead
-
-    def open_jobs(self, count: int = 1, batch_id: str = BATCH_ID) -> None:
-        for _ in range(count):
-            job_id = str(uuid4())
-            event = msgspec.structs.replace(opened, job_id=job_id, batch_id=batch_id, person=ANN)
-            cause = Cause(command_id=str(uuid4()), correlation_id=batch_id)
-            self.app.ledger.append([Append(job_id, 0, [event], cause)])
-
-    def followed(self) -> None:
-        while self.follow.step():
-            pass
-
-    async def delivered(self, *names: str, chance: float = 0.5, sender: PyreqwestSender | None = None) -> None:
-        """Follow to the end and send what is due."""
-        await asyncio.to_thread(self.followed)
-        sender = sender or self.desk.open_sender()  # type: ignore[assignment]
-        deliver = Deliver(self.app.ledger, self.desk.queue, sender, self.desk.secrets, self.clock, lambda: chance)  # type: ignore[arg-type]
-        try:
-            for name in names or ("crm",):
-                endpoint_id = identity.endpoint_id(name)
-                await deliver(endpoint_id, lambda each=endpoint_id: self.follow.endpoints.get(each, Endpoint()))
-        finally:
-            await sender.close()  # type: ignore[union-attr]
-        await asyncio.to_thread(self.followed)
-
-
-@pytest.fixture
-def world(database_url: str, tmp_path: Path) -> Iterator[World]:
-    url = application_url(database_url)
-    settings = Settings(
-        data=tmp_path / "data",
-        database_url=url,
-        database_owner_url=database_url,
-        endpoint_private_hosts="127.0.0.1 hooks.example.com",
-    )
-    app = open_app(settings)
-    app.migrate()
-    yield World(app)
-    app.close()
-
-
-@pytest.fixture
-def hooks() -> Iterator[Receiver]:
-    with receiver() as it:
-        yield it
-
-
-def register(world: World, hooks: Receiver, name: str = "crm", **changes: object) -> str:
-    new = msgspec.structs.replace(HOOK, name=name, url=f"{hooks.url}/{name}", **changes)
-    return world.desk.register(new, "ann")
 
 
 @pytest.mark.acceptance("X15", part="events reach the endpoints that ask for them")
@@ -322,66 +251,6 @@ async def test_a_crash_between_send_and_record_sends_again_under_the_same_id(
     assert len(set(hooks.ids())) == 1
 
 
-async def test_a_restart_goes_on_where_the_queue_says(world: World, hooks: Receiver):
-    register(world, hooks)
-    world.open_jobs()
-    await asyncio.to_thread(world.followed)
-    again = World(world.app)
-    again.open_jobs()
-    await again.delivered()
-    assert len(hooks.received) == len(set(hooks.ids())) == 2
-
-
-async def test_what_nobody_is_told_of_moves_the_cursor_now_and_then_and_nothing_is_skipped_by_a_restart(
-    world: World, hooks: Receiver
-):
-    register(world, hooks, types=("batch.*",))
-    await asyncio.to_thread(world.followed)
-    noted = world.desk.queue.position()
-    world.open_jobs(3)
-    await asyncio.to_thread(world.followed)
-    assert world.desk.queue.position() == noted, "not at every step"
-    world.desk.change("crm", EndpointChanges(types=("job.*",)), "ann")
-    world.open_jobs(1)
-    again = World(world.app)  # It knows only what the queue says.
-    await again.delivered()
-    assert len(hooks.received) == 1, "the three came before the endpoint asked for them"
-    world.desk.change("crm", EndpointChanges(types=("batch.*",)), "ann")
-    await asyncio.to_thread(again.followed)
-    again.open_jobs(3)
-    again.ahead = NOTE_EVERY
-    await asyncio.to_thread(again.followed)
-    assert again.desk.queue.position() == again.app.ledger.head()
-    await again.delivered()
-    assert len(hooks.received) == 1
-
-
-async def test_filters_count_from_their_own_place_in_the_ledger_within_one_step(world: World, hooks: Receiver):
-    register(world, hooks, types=("batch.*",))
-    world.open_jobs(1)
-    world.desk.change("crm", EndpointChanges(types=("job.opened",)), "ann")
-    world.open_jobs(2)
-    world.desk.disable("crm", "ann")
-    world.open_jobs(4)
-    world.desk.enable("crm", "ann")
-    world.open_jobs(1)
-    assert world.follow.step() == world.app.ledger.head()
-    await world.delivered()
-    assert len(hooks.received) == 3
-
-
-async def test_what_is_delivered_leaves_the_queue_and_what_is_not_stays(world: World, hooks: Receiver):
-    register(world, hooks)
-    hooks.answer = lambda got: (200 if got.headers["webhook-id"] == hooks.ids()[0] else 500, {}, b"")
-    world.open_jobs(2)
-    await world.delivered()
-    [left] = world.desk.queue.due(identity.endpoint_id("crm"), world.clock() + timedelta(days=1), None, 10)
-    assert (left.attempts, left.message_id) != (0, hooks.ids()[0])
-    assert left.first_at is not None
-    assert left.due_at - left.first_at == timedelta(seconds=SCHEDULE_S[1])
-    assert len(world.desk.deliveries("crm")) == 2
-
-
 async def test_another_url_counts_while_messages_go_out_and_nothing_in_flight_is_lost(world: World, hooks: Receiver):
     with receiver() as elsewhere:
         sender = PyreqwestSender(AddressGuard("127.0.0.1", "SETTING"))
@@ -425,17 +294,6 @@ async def test_whoever_is_silent_or_dawdles_is_given_up_in_time(said: bytes):
     assert 0.4 < time.monotonic() - began < 3
 
 
-def test_one_of_two_followers_is_told_that_it_was_overtaken(world: World, hooks: Receiver):
-    register(world, hooks)
-    other = FollowLedger(world.app.ledger, world.desk.queue, world.clock)
-    other.load()
-    world.open_jobs()
-    world.follow.step()
-    with pytest.raises(Overtaken):
-        other.step()
-    assert other.step() == 0
-
-
 async def test_a_test_message_is_sent_now_and_logged(world: World, hooks: Receiver):
     secret = register(world, hooks)
     attempt = await asyncio.to_thread(world.desk.test, "crm")
@@ -446,18 +304,6 @@ async def test_a_test_message_is_sent_now_and_logged(world: World, hooks: Receiv
     assert (failed.answer.error, failed.answer.excerpt) == ("http_500", "broken")
     await world.delivered()
     assert [row.error for row in world.desk.deliveries("crm")] == ["http_500", ""]
-
-
-async def test_old_attempts_are_removed_and_what_is_due_stays(world: World, hooks: Receiver):
-    register(world, hooks)
-    hooks.answer = lambda got: (200 if got.headers["webhook-id"] == hooks.ids()[0] else 500, {}, b"")
-    world.open_jobs(2)
-    await world.delivered()
-    assert world.desk.queue.forget(world.clock() + timedelta(seconds=1)) == 2
-    world.ahead = timedelta(minutes=1)
-    hooks.answer = lambda _: (200, {}, b"")
-    await world.delivered()
-    assert len(hooks.received) == 3
 
 
 async def test_an_endless_answer_is_read_to_its_cap(world: World, hooks: Receiver):

@@ -11,7 +11,7 @@ from nats.js.errors import Error as JetStreamError
 from nats.js.errors import NotFoundError
 
 from dispatch.adapters.nats.relay import THROUGH
-from dispatch.adapters.nats.streams import WORK_STREAM, consumer_name, last_message_headers
+from dispatch.adapters.nats.streams import OLDEST_SERVER, WORK_STREAM, consumer_name, last_message_headers, version_text
 from dispatch.application.ports.reconciling import QueueFacts, StreamFacts
 
 TIMEOUT_S = 3
@@ -23,6 +23,7 @@ class NatsFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     jetstream: bool
     streams: int
+    needed: str = ""  # The version that is needed, where the server is older.
 
 
 class NatsSilent(Exception):
@@ -33,12 +34,13 @@ async def inspect_nats(url: str) -> NatsFacts:
     """Ask the server once, without waiting for it to come. Raises NatsSilent within some seconds."""
     async with _connected(url) as client:
         server = client.connected_server_version
-        version = f"{server.major}.{server.minor}.{server.patch}"
+        version = version_text((server.major, server.minor, server.patch))
+        needed = version_text(OLDEST_SERVER) if (server.major, server.minor) < OLDEST_SERVER else ""
         try:
             account = await client.jetstream(timeout=TIMEOUT_S).account_info()
         except (JetStreamError, NatsError, TimeoutError):
-            return NatsFacts(version=version, jetstream=False, streams=0)
-        return NatsFacts(version=version, jetstream=True, streams=account.streams)
+            return NatsFacts(version=version, jetstream=False, streams=0, needed=needed)
+        return NatsFacts(version=version, jetstream=True, streams=account.streams, needed=needed)
 
 
 async def inspect_work(url: str, queues: Sequence[str]) -> StreamFacts:

@@ -18,7 +18,7 @@ from nats.js.api import StreamInfo
 from dispatch.adapters.nats.batches import Batches, in_batches
 from dispatch.adapters.nats.cloud_events import SEQUENCE, cloud_event
 from dispatch.adapters.nats.fence import CursorLost, Fence, StreamReplaced
-from dispatch.adapters.nats.following import follow
+from dispatch.adapters.nats.following import Pace, follow
 from dispatch.adapters.nats.streams import EVENT_STREAM, ensure_event_stream
 from dispatch.adapters.postgres.published import PublishedSheet
 from dispatch.application.ledger_since import position_before
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 EVENTS_PER_READ = 1_000
 ACKNOWLEDGED_WITHIN_S = 10.0
-REST, QUICK_S = 3.0, 0.006
+PACE = Pace(rest=3.0, quick_s=0.006)
 """A batch costs its sync of the disk whether it holds one event or a hundred."""
 LOOK_EVERY_S = 1.0
 LOOK_BACK_MAX = 1_000
@@ -74,7 +74,7 @@ class Publisher:
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST, quick_s=QUICK_S)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, pace=PACE)
         finally:
             await self._batches.close()
 

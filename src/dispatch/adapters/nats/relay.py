@@ -16,7 +16,7 @@ from nats.js.errors import APIError
 
 from dispatch.adapters.nats.batches import Batches, Message, in_batches
 from dispatch.adapters.nats.fence import Fence, StreamReplaced
-from dispatch.adapters.nats.following import PAUSE_AFTER_ACCIDENT_S, either, follow
+from dispatch.adapters.nats.following import PAUSE_AFTER_ACCIDENT_S, Pace, either, follow
 from dispatch.adapters.nats.streams import (
     STREAM_FULL,
     WORK_STREAM,
@@ -35,7 +35,7 @@ THROUGH = "Dispatch-Through"
 """Header: the work of all events up to this position is in the stream once this message is."""
 
 EVENTS_PER_READ = 5_000
-REST = 1.0
+PACE = Pace(rest=1.0)
 """A worker's append follows soon upon the one that gave it its work, and mostly asks for none: one look for both."""
 SWEEP_EVERY_S = 0.25
 CHECK_EVERY_S = 5.0
@@ -64,7 +64,7 @@ class Relay:
         """Publish until `stop` is set."""
         self._stop = stop
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, rest=REST)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, pace=PACE)
         finally:
             await self._batches.close()
 

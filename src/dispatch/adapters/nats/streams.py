@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -22,6 +23,8 @@ EVENT_SUBJECTS = "dispatch.v1.>"
 ADVANCED_SUBJECT = "dispatch.ledger.advanced"
 """Core NATS, not stored: tells followers that the ledger has grown; a lost one costs a poll."""
 
+OLDEST_SERVER = 2, 12
+"""Major and minor version of the first server that takes batches, all or none."""
 MAX_BYTES = 1 << 30
 STREAM_FULL = 10077
 """JetStream's error code for a message that a limit of the stream refuses (JSStreamStoreFailedF)."""
@@ -35,6 +38,15 @@ def work_subject(queue: str) -> str:
 def consumer_name(queue: str) -> str:
     """The durable consumer that all workers of a queue share; a fixed name, so none is left behind."""
     return f"work-{queue.replace('.', '-')}"
+
+
+class ServerTooOld(NatsError):
+    """The server is older than OLDEST_SERVER."""
+
+
+def version_text(version: Sequence[int]) -> str:
+    """2.12"""
+    return ".".join(map(str, version))
 
 
 async def ensure_work_stream(js: JetStreamContext) -> None:
@@ -83,9 +95,12 @@ async def ensure_event_stream(js: JetStreamContext, *, max_age_s: float, max_byt
 
 async def _ensure_stream(js: JetStreamContext, config: StreamConfig) -> None:
     try:
-        await js.add_stream(config)
+        made = await js.add_stream(config)
     except BadRequestError:  # It exists with other settings.
-        await js.update_stream(config)
+        made = await js.update_stream(config)
+    if not made.config.allow_atomic:  # It leaves out what it does not know, and would store parts of batches.
+        needed = version_text(OLDEST_SERVER)
+        raise ServerTooOld(f"this NATS server knows no atomic batches: {needed} or a later one is needed")
 
 
 async def ensure_consumer(js: JetStreamContext, queue: str, *, ack_wait_s: float, in_flight_max: int) -> None:

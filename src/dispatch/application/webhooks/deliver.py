@@ -58,11 +58,13 @@ class Deliver:
         Raises LedgerUnavailable, KeyMissing: what was sent and not recorded is sent again.
         """
 
+        endpoint = look()
+
         def due(behind: tuple[datetime, int] | None, limit: int) -> list[Message]:
             return self._queue.due(endpoint_id, self._clock(), behind, limit)
 
         def record(attempts: list[Attempt]) -> bool:
-            return self._record(endpoint_id, attempts)
+            return self._record(endpoint, attempts)
 
         return await Conveyor(look, due, self._vet, record).run()
 
@@ -100,7 +102,7 @@ class Deliver:
         due_at = now + timedelta(seconds=delay)
         return Attempt(message=message, at=now, answer=answer, status=MessageStatus.DUE, due_at=due_at)
 
-    def _record(self, endpoint_id: str, attempts: list[Attempt]) -> bool:
+    def _record(self, endpoint: Endpoint, attempts: list[Attempt]) -> bool:
         """Record them; True when the endpoint was disabled over it."""
         failing_since = self._queue.record(attempts)
         reason = ""
@@ -112,14 +114,14 @@ class Deliver:
         ):
             reason = SPENT
         if reason:
-            self._disable(endpoint_id, reason)
+            self._disable(endpoint, reason)
         return bool(reason)
 
-    def _disable(self, identity_: str, reason: str) -> None:
-        at = self._clock()
+    def _disable(self, endpoint: Endpoint, reason: str) -> None:
+        identity_, at = endpoint.endpoint_id, self._clock()
         command = DisableEndpoint(endpoint_id=identity_, at=at, reason=reason, by=ACTOR)
         asked = identity.command_id(identity_, "DisableEndpoint", at)
         cause = Cause(command_id=asked, correlation_id=identity_, actor=ACTOR)
         with suppress(EndpointUnknown):  # It was removed meanwhile.
             if handle(self._ledger, decider, identity_, command, cause):
-                log.warning("endpoint.disabled", endpoint=identity_, reason=reason)
+                log.warning("endpoint.disabled", endpoint=endpoint.name, reason=reason)

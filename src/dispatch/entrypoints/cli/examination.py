@@ -252,6 +252,9 @@ def _nats(settings: Settings) -> Finding:
     if not facts.jetstream:
         fix = "start nats-server with -js: dispatch keeps its work queues in JetStream"
         return Finding("nats", Level.FAIL, f"version {facts.version}, JetStream is off", fix)
+    if facts.needed:
+        fix = f"update it to {facts.needed} or later: dispatch publishes batches, all or none"
+        return Finding("nats", Level.FAIL, f"version {facts.version} is too old", fix)
     return Finding("nats", Level.OK, f"version {facts.version}, JetStream on, streams: {facts.streams}")
 
 
