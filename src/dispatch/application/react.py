@@ -73,12 +73,17 @@ def queue_after(event: Event) -> str | None:
 
 def react(recorded: Iterable[Recorded]) -> list[Work]:
     """The work that these events bring, in chunks per queue; of several events of a stream the last one counts."""
+    return work_after((record.stream, record.event) for record in recorded)
+
+
+def work_after(events: Iterable[tuple[str, Event]]) -> list[Work]:
+    """As `react`, for events of these streams that were appended just now."""
     due: dict[str, str] = {}
-    for record in recorded:
-        queue = queue_after(record.event)
+    for stream, event in events:
+        queue = queue_after(event)
         if queue is not None:
-            due.pop(record.stream, None)
-            due[record.stream] = queue
+            due.pop(stream, None)
+            due[stream] = queue
     return chunked((queue, stream) for stream, queue in due.items() if queue)
 
 

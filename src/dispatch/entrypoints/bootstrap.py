@@ -72,6 +72,7 @@ from dispatch.application.jobs import JobDesk
 from dispatch.application.notifications.desk import NotificationDesk
 from dispatch.application.notifications.opening import OpenNotifications
 from dispatch.application.ports.clock import utc_now
+from dispatch.application.ports.ledger import Advance
 from dispatch.application.ports.privacy import PersonVault
 from dispatch.application.ports.queries import Queries
 from dispatch.application.ports.registers import Registers
@@ -202,8 +203,8 @@ class App:
         self._engine.dispose()
 
 
-def open_app(settings: Settings, on_advance: Callable[[int], None] | None = None) -> App:
-    """Wire the application. `on_advance` is told the ledger's head after each append of this process.
+def open_app(settings: Settings, on_advance: Callable[[Advance], None] | None = None) -> App:
+    """Wire the application. `on_advance` is told of each append of this process.
 
     Raises:
         NotRunning: no database is named, and no `dispatch up` runs on the data folder.

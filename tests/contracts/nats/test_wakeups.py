@@ -7,6 +7,7 @@ from streaming import until
 
 from dispatch.adapters.nats.connection import connect
 from dispatch.adapters.nats.wakeups import Wakeups
+from dispatch.application.ports.ledger import Advance
 
 pytestmark = pytest.mark.nats
 
@@ -16,7 +17,7 @@ async def test_an_announcement_from_a_thread_is_heard_by_another_client(clients)
     here, there = Wakeups(await clients()), Wakeups(await clients())
     heard = await there.listen()
     await there._client.flush()
-    await asyncio.to_thread(here.announce, 7)
+    await asyncio.to_thread(here.announce, Advance(7))
     await asyncio.wait_for(heard.wait(), 10)
 
 
@@ -25,7 +26,7 @@ async def test_a_listener_hears_every_later_announcement_and_its_own_process(cli
     heard = await wakeups.listen()
     for head in range(3):
         heard.clear()
-        wakeups.announce(head)
+        wakeups.announce(Advance(head))
         await asyncio.wait_for(heard.wait(), 10)
 
 
@@ -34,7 +35,7 @@ async def test_announcing_without_a_server_is_harmless(fresh_nats, client):
     heard = await wakeups.listen()
     fresh_nats.stop()
     await until(lambda: not client.is_connected)
-    wakeups.announce(1)
+    wakeups.announce(Advance(1))
     await asyncio.wait_for(heard.wait(), 10)
 
 
@@ -49,14 +50,14 @@ async def test_announcing_after_the_loop_has_closed_is_harmless(fresh_nats):
         return asyncio.run(opened())
 
     wakeups = await asyncio.to_thread(process)
-    wakeups.announce(1)
-    wakeups.announce(2)
+    wakeups.announce(Advance(1))
+    wakeups.announce(Advance(2))
 
 
 async def test_each_listener_has_an_event_of_its_own(client):
     wakeups = Wakeups(client)
     first, second = await wakeups.listen(), await wakeups.listen()
-    wakeups.announce(1)
+    wakeups.announce(Advance(1))
     await asyncio.wait_for(first.wait(), 10)
     first.clear()
     await asyncio.wait_for(second.wait(), 10)

@@ -26,6 +26,7 @@ from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, text
 from dispatch.adapters.ledger.recorder import LedgerRecorder
 from dispatch.adapters.upcasting import SHAPES
 from dispatch.application.ports.ledger import (
+    Advance,
     Append,
     History,
     LedgerUnavailable,
@@ -75,12 +76,12 @@ class PostgresLedger:
     """Implements the port `EventLedger` on the table of the library's recorder.
 
     Every append takes one transaction-scoped advisory lock and holds it until commit, so positions become visible in
-    order. `on_advance` is told the head after each append, for wake-ups; it must return at once and raise nothing.
+    order. `on_advance` is told of each append when it is durable; it must return at once and raise nothing.
     """
 
-    def __init__(self, recorder: LedgerRecorder, on_advance: Callable[[int], None] | None = None) -> None:
+    def __init__(self, recorder: LedgerRecorder, on_advance: Callable[[Advance], None] | None = None) -> None:
         self._datastore = recorder.datastore
-        self._on_advance = on_advance or (lambda head: None)
+        self._on_advance = on_advance or (lambda advance: None)
         self._committer = GroupCommitter(self._record)
 
     def load(self, stream: str) -> History:
@@ -112,7 +113,7 @@ class PostgresLedger:
         opened = new if isinstance(new, Prepared) else list(new)
         columns = arrays([framed([marker])])
         positions = self._persist(lambda: self._copy(marker, columns, opened))
-        self._on_advance(positions.stop - 1)
+        self._on_advance(Advance(positions.stop - 1))
         return positions
 
     def read(self, after: int, limit: int) -> list[Recorded]:
@@ -143,8 +144,9 @@ class PostgresLedger:
     def _record(self, group: Sequence[Framed]) -> list[list[Answer]]:
         """One transaction for all of the group."""
         rows = self._persist(lambda: self._append(arrays(group)))
-        if rows[-1][2] is not None:
-            self._on_advance(rows[-1][2])
+        if (head := rows[-1][2]) is not None:
+            is_whole = rows[0][0] is None
+            self._on_advance(Advance(head, [append for one in group for append in one.appends] if is_whole else None))
         return _answers(group, rows)
 
     def _append(self, columns: list[Array]) -> list[Row]:

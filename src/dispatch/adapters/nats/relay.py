@@ -1,4 +1,6 @@
-"""Carries work from the ledger to JetStream: reads events in order, publishes what is due next, sweeps what is overdue.
+"""Carries work from the ledger to JetStream: follows it in order, publishes what is due next, sweeps what is overdue.
+
+Who appends says what (`told`); what was not told, or does not connect to what is known, is read from the ledger (0040).
 
 One relay is active. Its cursor is the last message of the stream itself, so a stream that lost its tail, or everything,
 is filled again; the expected-last-message id fences off a relay that was believed dead.
@@ -25,6 +27,7 @@ from dispatch.adapters.nats.streams import (
     make_room,
     work_subject,
 )
+from dispatch.adapters.nats.told import Told
 from dispatch.adapters.postgres.due import DueSheet
 from dispatch.application.ports.ledger import EventLedger
 from dispatch.application.react import INTAKE, Work, chunked, queue_of, queues_of, react
@@ -37,6 +40,10 @@ THROUGH = "Dispatch-Through"
 EVENTS_PER_READ = 5_000
 PACE = Pace(rest=1.0)
 """A worker's append follows soon upon the one that gave it its work, and mostly asks for none: one look for both."""
+GAP_S = 0.002
+"""What two processes append at the same moment may be told in the wrong order: for so long the first is waited for."""
+READ_EVERY_S = 0.2
+"""So often the ledger is read although everything was told."""
 SWEEP_EVERY_S = 0.25
 CHECK_EVERY_S = 5.0
 ACKNOWLEDGED_WITHIN_S = 5.0
@@ -46,13 +53,17 @@ STALE_EVERY_S = 15.0
 class Relay:
     """The active relay; `follow` runs until `stop` is set and outlives accidents of NATS and Postgres."""
 
-    def __init__(self, ledger: EventLedger, due: DueSheet, client: Client, stages: Sequence[str]) -> None:
-        self._ledger, self._due, self._client, self._stages = ledger, due, client, stages
+    def __init__(
+        self, ledger: EventLedger, due: DueSheet, client: Client, stages: Sequence[str], told: Told | None = None
+    ) -> None:
+        self._ledger, self._due, self._stages = ledger, due, stages
+        self._told = told
         self._js: JetStreamContext = client.jetstream(timeout=5)
         self._batches = Batches(client, within_s=ACKNOWLEDGED_WITHIN_S)
         self._fence = Fence(self._js, WORK_STREAM, self._batches)
         self._through = 0
-        self._stop = asyncio.Event()
+        self._wake, self._stop = asyncio.Event(), asyncio.Event()
+        self._read_at = -READ_EVERY_S
         self._swept_at = self._checked_at = self._stale_at = monotonic()
 
     @property
@@ -62,7 +73,7 @@ class Relay:
 
     async def follow(self, wake: asyncio.Event, stop: asyncio.Event) -> None:
         """Publish until `stop` is set."""
-        self._stop = stop
+        self._wake, self._stop = wake, stop
         try:
             await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, pace=PACE)
         finally:
@@ -76,6 +87,9 @@ class Relay:
         await ensure_work_stream(self._js)
         headers = await self._fence.take_up()
         self._through = int(headers.get(THROUGH, 0))
+        self._read_at = -READ_EVERY_S
+        if self._told is not None:
+            self._told.forget()  # It may have been said of a ledger that was replaced by its backup.
         log.info("relay.started", through=self._through)
 
     async def _step(self) -> bool:
@@ -85,6 +99,9 @@ class Relay:
         return busy
 
     async def _publish_next(self) -> bool:
+        if self._told is not None and await self._is_told(self._told):
+            return False
+        self._read_at = monotonic()
         recorded = await asyncio.to_thread(self._ledger.read, self._through, EVENTS_PER_READ)
         if not recorded:
             return False
@@ -92,6 +109,18 @@ class Relay:
         await self._publish(react(recorded), last)
         self._through = last
         return len(recorded) == EVENTS_PER_READ
+
+    async def _is_told(self, told: Told) -> bool:
+        """Publish what was told, as far as it connects to what is known; is there no need to read?"""
+        if told.head <= self._through:
+            return monotonic() - self._read_at < READ_EVERY_S
+        through, work = told.take(self._through)
+        if through == self._through:
+            await either(self._wake, self._stop, GAP_S)
+            through, work = told.take(self._through)
+        await self._publish(work, through)
+        is_told, self._through = through > self._through, through
+        return is_told
 
     async def _check(self) -> None:
         """Notice a stream that was wiped although there is nothing to publish. Raises CursorLost."""

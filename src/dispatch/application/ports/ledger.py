@@ -33,6 +33,16 @@ class Append(msgspec.Struct, frozen=True, gc=False):
     cause: Cause
 
 
+class Advance(msgspec.Struct, frozen=True):
+    """The ledger has grown to the position `head`, and all of it is durable.
+
+    Where it says by which appends, their events stand there one behind the other, with nothing in between.
+    """
+
+    head: int
+    appends: Sequence[Append] | None = None
+
+
 class History(msgspec.Struct, frozen=True):
     """A stream as it is: its version is the number of its events."""
 

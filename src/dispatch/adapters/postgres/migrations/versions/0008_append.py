@@ -67,5 +67,6 @@ BEGIN
 END $$;
 """
 
+
 def upgrade() -> None:
     op.execute(APPEND)
