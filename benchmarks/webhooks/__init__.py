@@ -35,7 +35,7 @@ def contests(lab: Lab, *, quick: bool) -> Iterator[Contest]:
             " Ours reads events from the ledger, makes messages durable, vets the address, and records every attempt."
         ),
         contestants=[
-            Contestant("dispatch, the webhooks role", "ours", role, "ledger, queue, signature, post, attempt log"),
+            Contestant("dispatch, outbox and webhooks", "ours", role, "ledger, queue, signature, post, attempt log"),
             *(
                 [Contestant(AIOHTTP, "peer", lambda: client(bare.run_aiohttp), "body, signature, post")]
                 if find_spec("aiohttp")

@@ -1,4 +1,4 @@
-"""Ours: the webhooks role as `dispatch run webhooks` plays it, on a ledger that is ahead of it."""
+"""Ours: the roles outbox and webhooks, a process each as in a running system, on a ledger that is ahead of them."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,11 @@ def run(url: str, sink_url: str, parent: Path, count: int) -> Timed:
         with closing(open_app(settings)) as app:
             app.migrate()
             app.endpoints.register(NewEndpoint(name="sink", url=sink_url, types=("job.opened",)), by="benchmark")
-            with _role(settings, Path(folder)), psycopg.connect(url, autocommit=True) as looking:
+            with (
+                _role("outbox", settings),
+                _role("webhooks", settings),
+                psycopg.connect(url, autocommit=True) as looking,
+            ):
                 app.endpoints.disable("sink", by="benchmark")  # Until everything is recorded.
                 for number, jobs in enumerate(chunks(opened(count), CHUNK), 1):
                     note = marker(number, number * CHUNK, len(jobs))
@@ -57,14 +61,14 @@ def _wait(connection: psycopg.Connection, count: int) -> None:
 
 
 @contextmanager
-def _role(settings: Settings, folder: Path) -> Iterator[None]:
+def _role(name: str, settings: Settings) -> Iterator[None]:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=play_roles, args=(("webhooks",), settings, folder / "webhooks.log", theirs))
+    process = context.Process(target=play_roles, args=((name,), settings, settings.data / f"{name}.log", theirs))
     process.start()
     theirs.close()
     try:
-        assert ours.poll(PATIENCE_S), "the role does not start"
+        assert ours.poll(PATIENCE_S), f"the role {name} does not start"
         yield
     finally:
         process.terminate()

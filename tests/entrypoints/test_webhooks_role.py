@@ -1,4 +1,4 @@
-"""The webhooks role: sends as things happen, one process of several, and a slow endpoint holds up no other."""
+"""The roles outbox and webhooks: one queues and one sends, of several each, and a slow endpoint holds up no other."""
 
 import asyncio
 import threading
@@ -14,7 +14,7 @@ from test_sources_role import until
 from dispatch.application.ports.ledger import Append, Cause
 from dispatch.application.webhooks.desk import NewEndpoint
 from dispatch.entrypoints.bootstrap import App, open_app
-from dispatch.entrypoints.roles import webhooks as role
+from dispatch.entrypoints.roles import outbox, webhooks
 from dispatch.entrypoints.roles.context import RoleContext
 from dispatch.entrypoints.settings import Settings
 from examples import BATCH_ID, opened
@@ -25,10 +25,15 @@ pytestmark = pytest.mark.postgres
 
 
 class Deaf:
-    """Wake-ups that never come: followers poll."""
+    """Wake-ups that never come, and bells that nobody hears: everybody looks now and then."""
 
     async def listen(self) -> asyncio.Event:
         return asyncio.Event()
+
+    async def bell(self, subject: str) -> asyncio.Event:
+        return asyncio.Event()
+
+    async def ring(self, subject: str) -> None: ...
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ async def test_two_roles_send_everything_once_and_a_silent_endpoint_holds_up_no_
         for name, it in (("slow", slow), ("quick", quick)):
             app.endpoints.register(NewEndpoint(name=name, url=it.url, types=("job.*",)), "ann")
         context = RoleContext(app, None, Deaf(), stop, lambda word: None)  # type: ignore[arg-type]
-        tasks = [asyncio.create_task(role.run(context)) for _ in range(2)]
+        tasks = [asyncio.create_task(role.run(context)) for role in (outbox, webhooks, webhooks, outbox)]
         for number in range(1, 4):
             await asyncio.to_thread(open_job, app)
             await until(lambda n=number: len(quick.received) == n)
@@ -68,4 +73,5 @@ async def test_two_roles_send_everything_once_and_a_silent_endpoint_holds_up_no_
         await asyncio.gather(*tasks)
     assert len(set(slow.ids())) == len(slow.received) == 3
     assert len(set(quick.ids())) == len(quick.received) == 3
-    assert len([line for line in logs if line["event"] == "leadership.taken"]) == 1
+    leaders = sorted(line["leader"] for line in logs if line["event"] == "leadership.taken")
+    assert leaders == ["outbox", "webhooks"]

@@ -8,7 +8,7 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-FOLLOWERS = frozenset({"publisher", "timers", "sources", "projector", "sealer", "webhooks"})
+FOLLOWERS = frozenset({"publisher", "timers", "sources", "projector", "sealer", "outbox", "webhooks"})
 """Roles that read what others have recorded. Each new event wakes all of them at the same moment as the relay."""
 NICENESS = 5
 """Above what it was started with: a third of the weight of the others where the processor is short (sched(7))."""

@@ -22,7 +22,7 @@ from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.ledger import EventLedger
 from dispatch.application.webhooks.deliver import Deliver
 from dispatch.application.webhooks.desk import EndpointDesk
-from dispatch.application.webhooks.follow import FollowLedger
+from dispatch.application.webhooks.endpoints import EndpointsNow
 from dispatch.entrypoints.settings import PREFIX, Settings, SettingsError
 
 
@@ -61,17 +61,17 @@ def read_authorities(settings: Settings) -> list[bytes]:
 class Webhooks:
     """What the webhooks role does, on the running event loop."""
 
-    follow: FollowLedger
+    endpoints: EndpointsNow
     deliver: Deliver
 
 
 @asynccontextmanager
 async def open_webhooks(desk: EndpointDesk) -> AsyncIterator[Webhooks]:
-    """Following the ledger for endpoints, and sending to them."""
+    """The endpoints, and sending to them."""
     sender = desk.open_sender()
     try:
         yield Webhooks(
-            FollowLedger(desk.ledger, desk.queue, desk.clock),
+            EndpointsNow(desk.ledger, desk.queue),
             Deliver(desk.ledger, desk.queue, sender, desk.secrets, desk.clock, SystemRandom().random),
         )
     finally:

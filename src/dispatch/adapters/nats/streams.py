@@ -22,6 +22,8 @@ EVENT_SUBJECTS = "dispatch.v1.>"
 """`dispatch.v1.<aggregate>.<event>.<stream id>`."""
 ADVANCED_SUBJECT = "dispatch.ledger.advanced"
 """Core NATS, not stored: tells followers that the ledger has grown; a lost one costs a poll."""
+QUEUED_SUBJECT = "dispatch.webhooks.queued"
+"""Likewise: there are webhooks to be sent, or endpoints have changed."""
 
 OLDEST_SERVER = 2, 12
 """Major and minor version of the first server that takes batches, all or none."""

@@ -21,7 +21,7 @@ Hear = Callable[[Sequence[Part]], None]
 
 
 class Wakeups:
-    """Announces appends of this process and hears those of all."""
+    """Announces appends of this process and hears those of all. Bells say that there is something else to be done."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -56,6 +56,21 @@ class Wakeups:
         await self._client.subscribe(ADVANCED_SUBJECT, cb=on_message)
         self._listeners.append((event, hear))
         return event
+
+    async def bell(self, subject: str) -> asyncio.Event:
+        """An event that is set whenever somebody rings."""
+        event = asyncio.Event()
+
+        async def on_message(message: Msg) -> None:
+            event.set()
+
+        await self._client.subscribe(subject, cb=on_message)
+        return event
+
+    async def ring(self, subject: str) -> None:
+        """Set the events of all who hear this bell, in every process."""
+        with suppress(NatsError, TimeoutError):  # They look by themselves, too.
+            await self._client.publish(subject)
 
     def _publish_soon(self) -> None:
         with self._saying:

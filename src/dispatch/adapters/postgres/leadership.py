@@ -17,6 +17,7 @@ KEYS = {
     "publisher": Lock.LEAD_PUBLISHER,
     "sealer": Lock.LEAD_SEALER,
     "sources": Lock.LEAD_SOURCES,
+    "outbox": Lock.LEAD_OUTBOX,
     "webhooks": Lock.LEAD_WEBHOOKS,
 }
 ASK_EVERY_S = 1.0

@@ -19,3 +19,4 @@ class Lock(IntEnum):
     LEAD_PUBLISHER = _FIRST + 10
     LEAD_WEBHOOKS = _FIRST + 11
     COMPANY_NUMBERS = _FIRST + 20
+    LEAD_OUTBOX = _FIRST + 21

@@ -41,6 +41,7 @@ CREATE TABLE IF NOT EXISTS ops.webhook_endpoints (
     replay_after bigint,
     replay_until bigint
 );
+ALTER TABLE ops.webhook_endpoints ADD COLUMN IF NOT EXISTS revision bigint NOT NULL DEFAULT 0;
 CREATE TABLE IF NOT EXISTS ops.webhook_messages (
     endpoint_id uuid NOT NULL,
     position bigint NOT NULL,
@@ -71,7 +72,10 @@ CREATE TABLE IF NOT EXISTS ops.webhook_attempts (
 CREATE INDEX IF NOT EXISTS webhook_attempts_endpoint ON ops.webhook_attempts (endpoint_id, attempt_id);
 """
 MOVE = "UPDATE ops.webhook_cursor SET position = %s WHERE position = %s"
-MEET = "INSERT INTO ops.webhook_endpoints (endpoint_id) SELECT unnest(%s::text[])::uuid ON CONFLICT DO NOTHING"
+MEET = """
+INSERT INTO ops.webhook_endpoints AS known (endpoint_id) SELECT DISTINCT unnest(%s::text[])::uuid
+ON CONFLICT (endpoint_id) DO UPDATE SET revision = known.revision + 1
+"""
 ASK_AGAIN = """
 UPDATE ops.webhook_endpoints
 SET replay_after = least(replay_after, %s), replay_until = greatest(replay_until, %s) WHERE endpoint_id = %s
@@ -164,13 +168,13 @@ class PostgresWebhookQueue:
             [(position,)] = connection.execute("SELECT position FROM ops.webhook_cursor").fetchall()
         return int(position)
 
-    def known(self) -> list[str]:
+    def met(self) -> dict[str, int]:
         with transaction(self._pool) as connection:
-            return [name for (name,) in connection.execute("SELECT endpoint_id::text FROM ops.webhook_endpoints")]
+            return dict(connection.execute("SELECT endpoint_id::text, revision FROM ops.webhook_endpoints").fetchall())
 
-    def meet(self, endpoint_id: str) -> None:
+    def meet(self, endpoint_ids: Sequence[str]) -> None:
         with transaction(self._pool) as connection:
-            connection.execute(MEET, ([endpoint_id],))
+            connection.execute(MEET, (list(endpoint_ids),))
 
     def put(
         self, after: int, position: int, messages: Sequence[Message], met: Sequence[str], replays: Sequence[Replay]

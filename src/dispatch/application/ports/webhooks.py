@@ -102,12 +102,12 @@ class WebhookQueue(Protocol):
         """How far the ledger was followed."""
         ...
 
-    def known(self) -> list[str]:
-        """The ids of the endpoints that were met, removed ones too."""
+    def met(self) -> dict[str, int]:
+        """By its id each endpoint that was met, removed ones too: a number that is another one when it has changed."""
         ...
 
-    def meet(self, endpoint_id: str) -> None:
-        """Know this endpoint, which may not have been followed yet."""
+    def meet(self, endpoint_ids: Sequence[str]) -> None:
+        """Know these endpoints, which are new or have changed; they may not have been followed yet."""
         ...
 
     def put(

@@ -96,7 +96,6 @@ class EndpointDesk:
         decider.decide(command, decider.initial())  # The rules first: nobody is asked for what can never be.
         self.open_sender().check(new.url)
         is_new = self._handle(command)
-        self.queue.meet(command.endpoint_id)
         return self._secret(new.name) if is_new else ""
 
     def change(self, name: str, changes: EndpointChanges, by: str) -> bool:
@@ -168,7 +167,7 @@ class EndpointDesk:
     def list_all(self) -> list[EndpointRow]:
         """Those that are not removed, by name."""
         found: list[EndpointRow] = []
-        for history in self.ledger.load_many(self.queue.known()).values():
+        for history in self.ledger.load_many(list(self.queue.met())).values():
             endpoint: Endpoint = decider.fold(history.events)  # type: ignore[arg-type]  # Of an endpoint's stream.
             if endpoint.status is not EndpointStatus.REMOVED:
                 found.append(self.show(endpoint.name))
@@ -193,4 +192,6 @@ class EndpointDesk:
         endpoint_id = command.endpoint_id
         asked = identity.command_id(endpoint_id, type(command).__name__, command.at)
         cause = Cause(command_id=asked, correlation_id=endpoint_id, actor=command.by)
-        return bool(handle(self.ledger, decider, endpoint_id, command, cause))
+        made = handle(self.ledger, decider, endpoint_id, command, cause)
+        self.queue.meet([endpoint_id])  # Whoever sends to it looks again.
+        return bool(made)

@@ -31,8 +31,8 @@ class FollowLedger:
     def __init__(self, ledger: EventLedger, queue: WebhookQueue, clock: Clock) -> None:
         self._ledger, self._queue, self._clock = ledger, queue, clock
         self.endpoints: dict[str, Endpoint] = {}
-        self.queued = 0
-        """How many messages were put into the queue."""
+        self.changes = 0
+        """How many messages were put into the queue, and endpoints were met."""
         self.is_behind = True
         """Is there more to be done at once?"""
         self._position = -1
@@ -45,7 +45,7 @@ class FollowLedger:
         """Begin where the queue says. Raises LedgerUnavailable."""
         position = self._queue.position()
         self.endpoints = {
-            endpoint_id: _folded(self._ledger.trace(endpoint_id), position) for endpoint_id in self._queue.known()
+            endpoint_id: _folded(self._ledger.trace(endpoint_id), position) for endpoint_id in self._queue.met()
         }
         self._position = self._noted = position
         self._may_replay = True
@@ -70,7 +70,7 @@ class FollowLedger:
         if messages or met or (position > self._noted and now - self._noted_at >= NOTE_EVERY):
             self._queue.put(self._noted, position, messages, met, replays)
             self._noted, self._noted_at = position, now
-            self.queued += len(messages)
+            self.changes += len(messages) + len(met)
         self._position = position
         for endpoint_id in met:
             if self.endpoints[endpoint_id].status is EndpointStatus.REMOVED:
@@ -129,7 +129,7 @@ class FollowLedger:
             messages = [message for each in found for message in _messages(each, [endpoint], now)]
             after = through if replay.after < through < replay.until else replay.until
             self._queue.put_again(Replay(replay.endpoint_id, after, replay.until), messages)
-            self.queued += len(messages)
+            self.changes += len(messages)
             looked_at += after - replay.after or 1
         return looked_at
 

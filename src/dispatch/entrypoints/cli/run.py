@@ -21,7 +21,7 @@ NEEDED_BY_WORKERS = {"contact_finder_url": "finder", "email_verifier_url": "veri
 def run(cli: Cli, roles: tuple[str, ...]) -> None:
     """Play roles in this process until SIGTERM; logs are JSON on stderr.
 
-    The roles: api, intake, worker, relay, publisher, timers, sources, projector, sealer and webhooks.
+    The roles: api, intake, worker, relay, publisher, timers, sources, projector, sealer, outbox and webhooks.
     Postgres, NATS and the providers are those of the settings. Of relay, publisher, timers, sources and projector any
     number may run: they take turns or do not mind.
 

@@ -8,7 +8,19 @@ from dispatch.entrypoints.roles.context import RoleContext
 
 Role = Callable[[RoleContext], Coroutine[Any, Any, None]]
 
-ROLES = ("api", "intake", "worker", "relay", "publisher", "timers", "sources", "projector", "sealer", "webhooks")
+ROLES = (
+    "api",
+    "intake",
+    "worker",
+    "relay",
+    "publisher",
+    "timers",
+    "sources",
+    "projector",
+    "sealer",
+    "outbox",
+    "webhooks",
+)
 
 
 def find_role(name: str) -> Role:

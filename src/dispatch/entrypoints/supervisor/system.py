@@ -137,7 +137,7 @@ class System:
         groups = {
             "api": ("api",),
             "relay": ("relay",),
-            "followers": ("publisher", "timers", "sources", "sealer"),
+            "followers": ("publisher", "timers", "sources", "sealer", "outbox"),
             "projector": ("projector",),
             "webhooks": ("webhooks",),
         }
