@@ -14,7 +14,7 @@ from dispatch.domain.decider import Decider
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as job_decider
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy

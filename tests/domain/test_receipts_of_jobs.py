@@ -7,14 +7,24 @@ from typing import Any
 import pytest
 
 from dispatch.domain.errors import DomainError
-from dispatch.domain.job.commands import ArchiveJob, RecordReceipt, ResumeJob
+from dispatch.domain.job.commands import (
+    OUTCOME_UNKNOWN,
+    ArchiveJob,
+    Done,
+    RecordOutcome,
+    RecordReceipt,
+    ResumeJob,
+    SettleDoubt,
+)
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
+    DoubtSettled,
     JobArchived,
     JobDelivered,
     JobEscalated,
     JobResumed,
     ReceiptRecorded,
+    RetryScheduled,
     StageCompleted,
     StageDeferred,
     StageFailed,
@@ -24,6 +34,7 @@ from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.receipts import receipt_of
 from dispatch.domain.job.refusals import JobUnknown, MessageNotSent, MessageOfAnotherProvider
 from dispatch.domain.job.state import JobStatus
+from dispatch.domain.retry import RetryPolicy
 from examples import JOB_ID, NOON, opened
 from given import Given
 
@@ -122,6 +133,101 @@ def test_a_receipt_that_comes_before_the_send_is_recorded_has_to_wait(so_far: li
     key = f"dispatch.{JOB_ID}"
     Given(decider, *so_far).when(say(DELIVERED, idempotency_key=key)).then_refused(MessageNotSent)
     Given(decider).when(say(DELIVERED)).then_refused(JobUnknown)
+
+
+KEY = f"dispatch.{JOB_ID}"
+BOTH = {"idempotency_key": KEY, "message_id": "m-1"}
+timed_out = of_job(
+    StageFailed, stage="dispatch", attempt=1, error_code="timeout", transient=True, provider="main", in_doubt=True
+)
+to_be_tried_again = [timed_out, of_job(RetryScheduled, stage="dispatch", attempt=2, due_at=NOON)]
+before_a_person = [timed_out, of_job(JobEscalated, stage="dispatch", reason=OUTCOME_UNKNOWN, provider="main")]
+in_doubt = {
+    "crashed": (1, [*at_dispatch, started]),
+    "tried again": (2, [*at_dispatch, started, *to_be_tried_again]),
+    "before a person": (2, [*at_dispatch, started, *before_a_person]),
+    "not sent, said a person": (
+        2,
+        [
+            *[*at_dispatch, started, *before_a_person],
+            of_job(DoubtSettled, stage="dispatch", happened=False, by="ann", note="not in their log"),
+        ],
+    ),
+}
+
+
+def settled(attempt: int, status: ReceiptStatus, *, was_escalated: bool, **output: str) -> list[Any]:
+    by, note = "receipt:main", f"the provider sent a receipt: {status.value}"
+    output = {"provider": "main", "settled_by": by} | output
+    doubt = of_job(DoubtSettled, stage="dispatch", happened=True, by=by, note=note)
+    done = of_job(StageCompleted, stage="dispatch", attempt=attempt, next_stage="confirm", output=output)
+    return [doubt, done] if was_escalated else [done]
+
+
+@pytest.mark.acceptance("2.22", part="a receipt settles a send that is in doubt: nothing is sent again")
+@pytest.mark.parametrize("name", list(in_doubt))
+@pytest.mark.parametrize("status", [DELIVERED, FAILED])
+def test_a_receipt_settles_a_send_that_is_in_doubt(name: str, status: ReceiptStatus):
+    attempt, history = in_doubt[name]
+    send = settled(attempt, status, was_escalated=name == "before a person", message_id="m-1")
+    ends = confirmed() if status is DELIVERED else not_delivered
+    Given(decider, *history).when(say(status, **BOTH)).then(*send, said(status), *ends)
+    first = decider.decide(say(status, **BOTH), decider.fold(history))
+    Given(decider, *history, *first).when(say(status, **BOTH)).then_nothing()
+    late = RecordOutcome(
+        job_id=JOB_ID,
+        at=NOON,
+        stage="dispatch",
+        attempt=attempt,
+        outcome=Done({"message_id": "m-2"}),
+        retry=RetryPolicy(),
+        provider="main",
+    )
+    Given(decider, *history, *first).when(late).then_nothing()
+
+
+def test_one_without_the_providers_id_waits_for_whoever_is_calling():
+    """Its answer has the id; and of a worker that is dead, another one asks under the same key, or gives up."""
+    by_key = say(DELIVERED, idempotency_key=KEY)
+    Given(decider, *at_dispatch, started).when(by_key).then_refused(MessageNotSent)
+    for name in ("tried again", "before a person", "not sent, said a person"):
+        attempt, history = in_doubt[name]
+        send = settled(attempt, DELIVERED, was_escalated=name == "before a person")
+        Given(decider, *history).when(by_key).then(*send, said(DELIVERED, message_id=""), *confirmed())
+
+
+def test_in_doubt_only_the_key_is_proof_and_only_of_the_one_who_was_asked():
+    _, history = in_doubt["before a person"]
+    Given(decider, *history).when(say(DELIVERED)).then_refused(MessageNotSent)
+    Given(decider, *history).when(say(DELIVERED, idempotency_key=f"verify.{JOB_ID}")).then_refused(MessageNotSent)
+    Given(decider, *history).when(say(DELIVERED, **BOTH, provider="spare")).then_refused(MessageOfAnotherProvider)
+    Given(decider, *history).when(say(PENDING, **BOTH)).then_refused(MessageNotSent)
+
+
+def test_a_contradiction_after_a_receipt_has_settled_ends_as_any_other():
+    _, history = in_doubt["before a person"]
+    failed = decider.decide(say(FAILED, **BOTH), decider.fold(history))
+    resumed = of_job(JobResumed, stage="confirm", by="receipt:main")
+    Given(decider, *history, *failed).when(say(DELIVERED)).then(
+        said(DELIVERED, contradicts=True), resumed, *confirmed(attempt=2)
+    )
+
+
+@pytest.mark.parametrize("status", [DELIVERED, FAILED])
+def test_after_a_person_has_said_that_it_was_sent_its_receipt_counts(status: ReceiptStatus):
+    _, history = in_doubt["before a person"]
+    found = decider.decide(of_job(SettleDoubt, by="ann", happened=True, note="in their log"), decider.fold(history))
+    ends = confirmed() if status is DELIVERED else not_delivered
+    Given(decider, *history, *found).when(say(status, **BOTH)).then(said(status), *ends)
+    another = say(status, **BOTH, provider="spare")
+    Given(decider, *history, *found).when(another).then_refused(MessageOfAnotherProvider)
+
+
+def test_of_a_job_that_was_put_aside_in_doubt_it_is_recorded_and_no_more():
+    _, history = in_doubt["before a person"]
+    archived = of_job(JobArchived, stage="dispatch", by="ann", reason="told by phone")
+    Given(decider, *history, archived).when(say(DELIVERED, **BOTH)).then(said(DELIVERED))
+    Given(decider, *history, archived, said(DELIVERED)).when(say(DELIVERED, **BOTH)).then_nothing()
 
 
 def test_nobody_can_say_what_became_of_the_message_of_another():

@@ -33,7 +33,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.retry import RetryPolicy
 

@@ -274,11 +274,6 @@ def _failed(command: RecordOutcome, answer: TryAgain | GiveUp, *, transient: boo
     )
 
 
-def idempotency_key(job_id: str, stage: str) -> str:
-    """One key per effect, the same for every attempt at it: a provider that honours keys acts at most once."""
-    return f"{stage}.{job_id}"
-
-
 def _known(command: JobCommand, job: Job) -> None:
     if job.status is None:
         raise JobUnknown(command.job_id)

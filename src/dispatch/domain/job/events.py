@@ -124,7 +124,10 @@ class JobResumed(JobEvent, frozen=True, kw_only=True):
 
 
 class DoubtSettled(JobEvent, frozen=True, kw_only=True):
-    """A person found out whether a provider had acted: if not, the stage is tried anew; if so, it is completed next."""
+    """It is known whether a provider had acted: if not, the stage is tried anew; if so, it is completed next.
+
+    A person found it out, or the provider itself spoke of the message (`by` is `receipt:PROVIDER` then).
+    """
 
     stage: str
     happened: bool
