@@ -37,6 +37,7 @@ JOB = {
     ("waiting", "JobCancelled"): "cancelled",
     ("failed", "RetryScheduled"): "waiting",  # A failure is followed by what comes of it, in the same append.
     ("failed", "JobEscalated"): "escalated",
+    ("failed", "RecipientRefused"): "running",
     ("escalated", "JobResumed"): "running",
     ("escalated", "JobArchived"): "archived",
     ("escalated", "JobRerouted"): "running",
@@ -94,6 +95,7 @@ class Job:
     route: Sequence[str] = ()
     stage: str = ""
     failures: int = 0
+    floor: int = 0  # Above which attempts are numbered.
     due_at: datetime | None = None
     starts: dict[int, str] = field(default_factory=dict)  # Keys by attempt, at the stage where it is.
     clear: bool = False
@@ -181,6 +183,12 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
     if after is None:
         yield Violation("I3", row.stream, f"{row.name} after {job.state or 'nothing'}")
         return
+    if row.name == "RecipientRefused":  # Back past the consent gate, with attempts above all earlier ones.
+        job.state, job.stage, job.clear, job.due_at = after, event["next_stage"], False, None
+        job.failures = job.floor = event["attempt"] - 1
+        job.starts.clear()
+        job.reopened.clear()
+        return
     if row.name == "JobRerouted":  # To another stage of the route, with attempts above all earlier ones.
         job.state, job.stage, job.failures, job.due_at = after, stage, event["attempt"] - 1, None
         job.starts.clear()
@@ -260,7 +268,7 @@ def _next(row: Stored, job: Job) -> Iterator[Violation]:
     job.clear = job.clear or job.stage == CLEARS
     job.stage = row.event["next_stage"] or job.stage
     job.state = "running" if row.event["next_stage"] else "done"
-    job.failures = 0
+    job.failures = job.floor
     job.starts.clear()
     job.reopened.clear()
 

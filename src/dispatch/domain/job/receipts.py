@@ -1,5 +1,9 @@
 """The rules of delivery receipts: a message that arrived has arrived, in whatever order a provider says so."""
 
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
 from dispatch.domain.job.commands import Done, RecordReceipt
 from dispatch.domain.job.completing import complete
 from dispatch.domain.job.events import (
@@ -13,10 +17,11 @@ from dispatch.domain.job.events import (
 )
 from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
+from dispatch.domain.job.recipients import SENDING, has_recipients, is_address_refused, next_recipient
 from dispatch.domain.job.refusals import MessageNotSent, MessageOfAnotherProvider
 from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
 
-SENDING, CONFIRMING = "dispatch", "confirm"
+CONFIRMING = "confirm"
 NOT_DELIVERED = "not_delivered"
 RECEIPT_MISSING = "receipt_missing"
 """Codes of a message that failed, and of one about which its provider said nothing in time."""
@@ -69,7 +74,7 @@ def _settle(command: RecordReceipt, job: Job) -> list[Event]:
 
 def _is_asked_for(command: RecordReceipt, job: Job) -> bool:
     """Was its provider asked to send it, and it is not known that it did? Raises MessageOfAnotherProvider."""
-    is_of_key = command.idempotency_key == idempotency_key(command.job_id, SENDING)
+    is_of_key = command.idempotency_key == idempotency_key(command.job_id, SENDING, job.message_number)
     if job.stage != SENDING or not is_of_key or not (job.provider or job.may_have_acted):
         return False
     if job.provider not in ("", command.provider):
@@ -119,9 +124,8 @@ def receipt_of(job: Job) -> ReceiptStatus:
 
 def _message(command: RecordReceipt, job: Job) -> Output:
     """What the stage that sent the message has recorded of it; nothing for a job that ended before that was known."""
-    of_stage = command.idempotency_key.removesuffix(f".{command.job_id}")
-    for stage, output in job.outputs.items():
-        is_of_key = command.idempotency_key != "" and stage == of_stage
+    for of_key, output in _sends(command.job_id, job):
+        is_of_key = command.idempotency_key == of_key
         if "message_id" not in output and not (is_of_key and "settled_by" in output):
             continue
         if command.idempotency_key and not is_of_key:
@@ -136,17 +140,28 @@ def _message(command: RecordReceipt, job: Job) -> Output:
     raise MessageNotSent(command.job_id)
 
 
+def _sends(job_id: str, job: Job) -> Iterator[tuple[str, Output]]:
+    """What stages have recorded of messages, with the key of each; those to earlier recipients too."""
+    for stage, output in job.outputs.items():
+        yield idempotency_key(job_id, stage, job.message_number), output
+    for number, gone in enumerate(job.refused, 1):
+        yield idempotency_key(job_id, SENDING, number), gone.sent
+
+
 def _not_delivered(command: RecordReceipt, job: Job) -> list[Event]:
+    failed = StageFailed(
+        job_id=command.job_id,
+        at=command.at,
+        stage=CONFIRMING,
+        attempt=job.attempt,
+        error_code=NOT_DELIVERED,
+        transient=False,
+        provider=command.provider,
+    )
+    if is_address_refused(command.code) and has_recipients(job):
+        return next_recipient(command, job, replace(failed, error_code=command.code))
     return [
-        StageFailed(
-            job_id=command.job_id,
-            at=command.at,
-            stage=CONFIRMING,
-            attempt=job.attempt,
-            error_code=NOT_DELIVERED,
-            transient=False,
-            provider=command.provider,
-        ),
+        failed,
         JobEscalated(
             job_id=command.job_id,
             at=command.at,
