@@ -5,6 +5,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job.commands import (
@@ -24,6 +25,7 @@ from dispatch.domain.job.events import (
     JobEscalated,
     JobResumed,
     ReceiptRecorded,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -279,3 +281,57 @@ def test_a_job_of_which_a_receipt_came_can_still_be_put_aside_or_tried_again():
             assert decider.decide(command, before_a_person)
         except DomainError as refusal:
             pytest.fail(f"refused: {refusal}")
+
+
+CHOSEN = {"position": 1, "role": "CEO"}
+of_company = [
+    replace(opened, route=("clear", "choose_contact", "dispatch", "confirm")),
+    of_job(StageCompleted, stage="clear", attempt=1, next_stage="choose_contact", output={"rule": "PE2"}),
+    of_job(StageCompleted, stage="choose_contact", attempt=1, next_stage="dispatch", output=CHOSEN),
+    started,
+    sent,
+]
+
+
+def bounced(code: str) -> list[Any]:
+    failed = of_job(
+        StageFailed, stage="confirm", attempt=1, error_code=code, transient=False, provider="main", message=""
+    )
+    gone = of_job(RecipientRefused, stage="confirm", recipient="1 CEO", error_code=code, next_stage="clear", attempt=2)
+    return [failed, gone]
+
+
+def test_a_bounce_leads_to_the_next_recipient_where_one_was_chosen():
+    Given(decider, *of_company).when(say(FAILED, code="5.1.1")).then(said(FAILED, code="5.1.1"), *bounced("5.1.1"))
+    Given(decider, *of_company).when(say(FAILED, code="30003")).then(said(FAILED, code="30003"), *not_delivered)
+    Given(decider, *at_confirm).when(say(FAILED, code="5.1.1")).then(said(FAILED, code="5.1.1"), *not_delivered)
+    job = decider.fold([*of_company, said(FAILED, code="5.1.1"), *bounced("5.1.1")])
+    assert (job.stage, job.attempt, job.message_number, job.outputs) == ("clear", 2, 2, {})
+
+
+def test_a_bounce_of_a_send_in_doubt_settles_it_and_leads_on():
+    settled_first = settled(1, FAILED, was_escalated=False, message_id="m-1")
+    Given(decider, *of_company[:-1]).when(say(FAILED, **BOTH, code="bounced")).then(
+        *settled_first, said(FAILED, code="bounced"), *bounced("bounced")
+    )
+
+
+@pytest.mark.parametrize("named", [{"message_id": "m-1"}, BOTH, {"idempotency_key": KEY}])
+def test_what_is_said_later_of_an_earlier_message_is_recorded_and_moves_nothing(named: dict[str, str]):
+    history = [*of_company, said(FAILED, code="5.1.1"), *bounced("5.1.1")]
+    Given(decider, *history).when(say(FAILED, **named)).then_nothing()
+    Given(decider, *history).when(say(DELIVERED, **named)).then(said(DELIVERED, contradicts=True))
+    Given(decider, *history).when(say(DELIVERED, idempotency_key=f"dispatch.2.{JOB_ID}")).then_refused(MessageNotSent)
+
+
+def test_a_send_in_doubt_to_the_next_one_is_settled_by_its_own_key_only():
+    again = [
+        of_job(StageCompleted, stage="clear", attempt=2, next_stage="choose_contact"),
+        of_job(StageCompleted, stage="choose_contact", attempt=2, next_stage="dispatch", output=CHOSEN),
+        replace(started, attempt=2, idempotency_key=f"dispatch.2.{JOB_ID}"),
+    ]
+    history = [*of_company, said(FAILED, code="5.1.1"), *bounced("5.1.1"), *again]
+    Given(decider, *history).when(say(DELIVERED, **BOTH)).then(said(DELIVERED, contradicts=True))
+    send = settled(2, DELIVERED, was_escalated=False, message_id="m-2")
+    second = say(DELIVERED, idempotency_key=f"dispatch.2.{JOB_ID}", message_id="m-2")
+    Given(decider, *history).when(second).then(*send, said(DELIVERED, message_id="m-2"), *confirmed(attempt=2))
