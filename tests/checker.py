@@ -16,7 +16,8 @@ ACTS = "dispatch"
 IN_PARTS = {"enrich_slots", "verify_slots"}
 CLEARS = "clear"
 OVERDUE = timedelta(seconds=60)
-RESTS = frozenset({"delivered", "blocked", "cancelled", "archived", "escalated"})
+ENDS = frozenset({"delivered", "blocked", "cancelled", "archived"})
+RESTS = ENDS | {"escalated"}
 
 JOB = {
     ("", "JobOpened"): "running",
@@ -36,6 +37,7 @@ JOB = {
     ("waiting", "JobCancelled"): "cancelled",
     ("failed", "RetryScheduled"): "waiting",  # A failure is followed by what comes of it, in the same append.
     ("failed", "JobEscalated"): "escalated",
+    ("failed", "RecipientRefused"): "running",
     ("escalated", "JobResumed"): "running",
     ("escalated", "JobArchived"): "archived",
     ("escalated", "JobRerouted"): "running",
@@ -93,9 +95,11 @@ class Job:
     route: Sequence[str] = ()
     stage: str = ""
     failures: int = 0
+    floor: int = 0  # Above which attempts are numbered.
     due_at: datetime | None = None
     starts: dict[int, str] = field(default_factory=dict)  # Keys by attempt, at the stage where it is.
     clear: bool = False
+    settled: bool = False  # A person or a receipt said that it was sent, so its provider's id may not be known.
     messages: set[str] = field(default_factory=set)  # That it sent, by the provider's ids of them.
     receipts: set[tuple[str, str]] = field(default_factory=set)
     reopened: set[int] = field(default_factory=set)  # Attempts that may start again: passed over, or put off.
@@ -179,6 +183,12 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
     if after is None:
         yield Violation("I3", row.stream, f"{row.name} after {job.state or 'nothing'}")
         return
+    if row.name == "RecipientRefused":  # Back past the consent gate, with attempts above all earlier ones.
+        job.state, job.stage, job.clear, job.due_at = after, event["next_stage"], False, None
+        job.failures = job.floor = event["attempt"] - 1
+        job.starts.clear()
+        job.reopened.clear()
+        return
     if row.name == "JobRerouted":  # To another stage of the route, with attempts above all earlier ones.
         job.state, job.stage, job.failures, job.due_at = after, stage, event["attempt"] - 1, None
         job.starts.clear()
@@ -196,6 +206,9 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
         case "StageStarted":
             yield from _start(row, job, keys, erased)
         case "StageCompleted" | "StageFailed":
+            if event.get("output", {}).get("settled_by", "").startswith("receipt:"):  # Its provider has said so.
+                job.starts.setdefault(attempt, next(iter(job.starts.values()), ""))
+                job.settled = True
             if stage == ACTS and attempt not in job.starts:
                 yield Violation("I6", row.stream, f"attempt {attempt} at {stage} ended without a recorded start")
             if row.name == "StageFailed":
@@ -205,7 +218,8 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
         case "FailedOver":
             job.reopened.add(attempt or 0)
         case "DoubtSettled":
-            if event["happened"]:  # What a person found out completes the stage without another start.
+            job.settled = job.settled or event["happened"]
+            if event["happened"]:  # What was found out completes the stage without another start.
                 job.starts.setdefault(job.failures + 1, next(iter(job.starts.values()), ""))
         case "StageDeferred":
             job.reopened.add(attempt or 0)
@@ -217,7 +231,8 @@ def _follow(row: Stored, job: Job, keys: dict[str, str], erased: set[str]) -> It
 def _receipt(row: Stored, job: Job) -> Iterator[Violation]:
     """I6: of a message that was sent before, and each thing once."""
     message_id, status = row.event["message_id"], row.event["status"]
-    if message_id not in job.messages:
+    may_be_sent = job.settled or (job.state in ENDS and job.starts)
+    if message_id not in job.messages and not may_be_sent:
         yield Violation("I6", row.stream, f"a receipt of {message_id}, which was not sent")
     if (message_id, status) in job.receipts:
         yield Violation("I6", row.stream, f"{message_id} was said to be {status} twice")
@@ -253,7 +268,7 @@ def _next(row: Stored, job: Job) -> Iterator[Violation]:
     job.clear = job.clear or job.stage == CLEARS
     job.stage = row.event["next_stage"] or job.stage
     job.state = "running" if row.event["next_stage"] else "done"
-    job.failures = 0
+    job.failures = job.floor
     job.starts.clear()
     job.reopened.clear()
 

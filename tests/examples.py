@@ -189,6 +189,16 @@ archived = job.JobArchived(job_id=JOB_ID, at=NOON, stage="verify", by="ann", rea
 rerouted = job.JobRerouted(
     job_id=JOB_ID, at=NOON, from_stage="verify", stage="clear", attempt=6, by="ann", reason="verifier is down"
 )
+recipient_refused = job.RecipientRefused(
+    job_id=JOB_ID,
+    at=NOON,
+    stage="dispatch",
+    recipient="1 CEO",
+    error_code="no_such_mailbox",
+    next_stage="clear",
+    attempt=2,
+    priority=JobPriority.HIGH,
+)
 receipt_recorded = job.ReceiptRecorded(
     job_id=JOB_ID,
     at=NOON,
@@ -390,6 +400,7 @@ ONE_OF_EACH: tuple[Event, ...] = (
     cancelled,
     archived,
     rerouted,
+    recipient_refused,
     receipt_recorded,
     replay_requested,
     replay_items_picked,

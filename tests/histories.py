@@ -13,7 +13,7 @@ from dispatch.domain.errors import DomainError
 from dispatch.domain.identity import batch_id, job_ids, notification_id
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as jobs
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
@@ -161,6 +161,7 @@ class World:
                     status=self.chance.choice(list(ReceiptStatus)),
                     said_at=self.now,
                     message_id=f"m-{job_id}",
+                    idempotency_key=self.chance.choice(["", idempotency_key(job_id, "dispatch")]),
                 )
             case _:
                 return ask_job.RecordOutcome(

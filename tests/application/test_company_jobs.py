@@ -10,15 +10,23 @@ from test_work import World
 
 from dispatch.adapters.company_numbers_memory import MemoryCompanyNumbers
 from dispatch.application.company import company_shown
+from dispatch.application.handle import handle
 from dispatch.application.intake.judge import good_rows
 from dispatch.application.intake.opening import open_jobs
 from dispatch.application.intake.profiles import profile_named
 from dispatch.application.ports.ledger import Append, Cause
 from dispatch.application.ports.providers import ProviderRefused, ProviderUnavailable, Verdict
 from dispatch.application.ports.registers import Registers
+from dispatch.application.why import why
 from dispatch.domain.batch.state import Batch
+from dispatch.domain.consent import CONSENT_LASTS
+from dispatch.domain.job.commands import Done, RecordOutcome, RecordReceipt
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.events import ReceiptRecorded, RecipientRefused, StageCompleted
+from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.person import Person
+from dispatch.domain.retry import RetryPolicy
 from examples import BATCH_ID, CONSENTED, NOON
 from ledgers import cause, new_id, opened_job
 
@@ -180,3 +188,143 @@ async def test_companies_that_came_before_keep_the_way_of_their_day():
     assert world.job(jobs[0]).outputs["promote"]["job_number"].startswith("SJ-")
     message = next(iter(world.providers.notifier.sent.values()))
     assert (message.template, message.variables["price"]) == ("company_outreach.v1", "")
+
+
+def to_whom(world):
+    return [message.to for message in world.providers.notifier.sent.values()]
+
+
+@pytest.mark.acceptance(
+    "2.22", part="a refused mailbox leads to the next role, under another key, and none is written to twice"
+)
+async def test_a_refused_mailbox_leads_to_the_next_role():
+    world = Outreach()
+    [job] = world.open_companies(1)
+    world.providers.notifier.answers[f"dispatch.{job}"] = ProviderRefused("no_such_mailbox")
+    await world.walk([job], twice=True)
+    assert world.job(job).status is JobStatus.DELIVERED
+    assert list(world.providers.notifier.sent) == [f"dispatch.{job}", f"dispatch.2.{job}"]
+    assert to_whom(world) == [holder("c0.example", role).email for role in ("CEO", "CFO")]
+    shown = company_shown(world.job(job))
+    assert shown
+    assert shown.chosen == "CFO"
+    events = world.ledger.load(job).events
+    [refused] = [event for event in events if isinstance(event, RecipientRefused)]
+    assert (refused.recipient, refused.error_code, refused.next_stage) == ("1 CEO", "no_such_mailbox", "clear")
+    cleared = [event for event in events if isinstance(event, StageCompleted) and event.stage == "clear"]
+    assert len(cleared) == 2, "the gate was asked anew"
+    told = why(world.ledger, job).inputs
+    assert (told["recipient"], told["refused_before"]) == ("2 CFO", "1 CEO (no_such_mailbox)")
+    assert Counter(world.providers.contact_finder.asked).most_common(1)[0][1] == 1, "nobody was looked for again"
+
+
+async def test_only_when_no_role_is_left_the_company_goes_before_a_person():
+    world = Outreach()
+    [job] = world.open_companies(1)
+    for key in ("dispatch", "dispatch.2", "dispatch.3"):
+        world.providers.notifier.answers[f"{key}.{job}"] = ProviderRefused("no_such_mailbox")
+    await world.walk([job])
+    assert (world.job(job).status, world.job(job).escalated_for) == (JobStatus.ESCALATED, "nobody_left")
+    assert to_whom(world) == [holder("c0.example", role).email for role in ("CEO", "CFO", "HR Director")]
+    told = why(world.ledger, job)
+    assert told.inputs["refused_before"] == ", ".join(
+        f"{role} (no_such_mailbox)" for role in ("1 CEO", "2 CFO", "3 HR Director")
+    )
+
+
+async def test_a_mailbox_that_two_roles_have_is_written_to_once():
+    world = Outreach()
+    [job] = world.open_companies(1)
+    ceo = holder("c0.example", "CEO")
+    world.providers.contact_finder.answers["c0.example", "CFO"] = replace(ceo, email=ceo.email.upper())
+    world.providers.notifier.answers[f"dispatch.{job}"] = ProviderRefused("no_such_mailbox")
+    await world.walk([job])
+    assert world.job(job).status is JobStatus.DELIVERED
+    assert to_whom(world) == [ceo.email, holder("c0.example", "HR Director").email]
+    assert [gone.error_code for gone in world.job(job).refused] == ["no_such_mailbox", "address_refused_before"]
+
+
+async def test_a_refusal_of_the_message_or_one_in_doubt_goes_before_a_person_as_ever():
+    world = Outreach()
+    one, other = world.open_companies(2)
+    world.providers.notifier.answers[f"dispatch.{one}"] = ProviderRefused("content_refused")
+    world.providers.notifier.answers[f"dispatch.{other}"] = ProviderUnavailable("timeout")
+    await world.walk([one, other])
+    world.providers.notifier.answers[f"dispatch.{other}"] = ProviderRefused("no_such_mailbox")
+    world.clock.now = world.job(other).due_at
+    await world.run("dispatch", [other])
+    assert [world.job(job).escalated_for for job in (one, other)] == ["content_refused", "no_such_mailbox"]
+    assert len(to_whom(world)) == 2
+
+
+async def test_an_objection_of_the_company_that_came_meanwhile_blocks_the_whole_job():
+    """The gate is asked anew for the next one: here the consent has run out."""
+    world = Outreach()
+    [job] = world.open_companies(1)
+    world.providers.notifier.answers[f"dispatch.{job}"] = ProviderRefused("no_such_mailbox")
+    for _ in range(40):
+        if world.job(job).stage == "dispatch":
+            break
+        await world.run(world.job(job).stage, [job])
+    world.clock.now = NOON + CONSENT_LASTS * 2
+    await world.walk([job])
+    assert world.job(job).status is JobStatus.BLOCKED
+    assert len(to_whom(world)) == 1
+
+
+@pytest.mark.parametrize("code", ["hard_bounce", "Hard-Bounce", "5.1.1", "undeliverable"])
+async def test_a_receipt_that_says_bounced_leads_to_the_next_role(code):
+    world = Outreach()
+    [job] = world.open_companies(1)
+    for _ in range(40):
+        if world.job(job).stage == "confirm":
+            break
+        await world.run(world.job(job).stage, [job])
+    first, by = f"m-dispatch.{job}", str(world.job(job).outputs["dispatch"]["provider"])
+    say(world, job, by, first, ReceiptStatus.FAILED, code)
+    assert (world.job(job).stage, world.job(job).status) == ("clear", JobStatus.RUNNING)
+    say(world, job, by, first, ReceiptStatus.FAILED, code)  # Repeated, and contradicted: it is kept, and moves nothing.
+    say(world, job, by, first, ReceiptStatus.DELIVERED, "")
+    await world.walk([job])
+    assert world.job(job).status is JobStatus.DELIVERED
+    assert to_whom(world) == [holder("c0.example", role).email for role in ("CEO", "CFO")]
+    receipts = [event for event in world.ledger.load(job).events if isinstance(event, ReceiptRecorded)]
+    assert [(one.message_id, one.status) for one in receipts] == [
+        (first, ReceiptStatus.FAILED), (first, ReceiptStatus.DELIVERED),
+    ]  # fmt: skip
+
+
+async def test_a_receipt_that_says_only_failed_goes_before_a_person():
+    world = Outreach()
+    [job] = world.open_companies(1)
+    world.providers.notifier.answers[f"m-dispatch.{job}"] = ReceiptStatus.FAILED
+    await world.walk([job])
+    assert (world.job(job).status, world.job(job).escalated_for) == (JobStatus.ESCALATED, "not_delivered")
+
+
+async def test_a_late_answer_about_the_first_one_is_not_taken_for_the_second():
+    world = Outreach()
+    [job] = world.open_companies(1)
+    world.providers.notifier.answers[f"dispatch.{job}"] = ProviderRefused("no_such_mailbox")
+    for _ in range(40):
+        if world.job(job).refused and world.job(job).stage == "dispatch":
+            break
+        await world.run(world.job(job).stage, [job])
+    late = Done({"message_id": "m-late", "provider": "main"})
+    command = RecordOutcome(
+        job_id=job, at=NOON, stage="dispatch", attempt=1, outcome=late, retry=RetryPolicy(), provider="main"
+    )
+    assert decider.decide(command, world.job(job)) == []
+
+
+def say(world, job, provider, message_id, status, code):
+    command = RecordReceipt(
+        job_id=job,
+        at=NOON,
+        provider=provider,
+        status=status,
+        said_at=NOON,
+        message_id=message_id,
+        code=code,
+    )
+    handle(world.ledger, decider, job, command, cause())

@@ -11,13 +11,17 @@ from msgspec.structs import replace
 
 from dispatch.adapters.ledger.memory import MemoryLedger
 from dispatch.adapters.receipt_sheet_memory import MemoryReceiptSheet
+from dispatch.application.handle import handle
 from dispatch.application.ports.ledger import Append, LedgerUnavailable
 from dispatch.application.ports.receipts import Receipt
 from dispatch.application.receipts import TakeReceipts, job_of_key
-from dispatch.domain.job.decide import decider, idempotency_key
-from dispatch.domain.job.events import JobDelivered, ReceiptRecorded, StageCompleted
+from dispatch.domain.job.commands import OUTCOME_UNKNOWN, GiveUp, RecordOutcome
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.events import JobDelivered, ReceiptRecorded, StageCompleted, StageStarted
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import JobStatus
+from dispatch.domain.retry import RetryPolicy
 from examples import NOON
 from ledgers import cause, new_id, opened_job
 
@@ -44,6 +48,19 @@ class World:
         self.ledger.append([Append(job_id, 1, [sent], cause())])
         if seen:
             self.see(job_id, message_id)
+
+    def ask_a_person(self, job_id):
+        """What a worker records that finds the call begun and cannot ask; nothing where somebody was faster."""
+        unknown = RecordOutcome(
+            job_id=job_id,
+            at=NOON,
+            stage="dispatch",
+            attempt=1,
+            outcome=GiveUp(OUTCOME_UNKNOWN, in_doubt=True),
+            retry=RetryPolicy(),
+            provider="main",
+        )
+        handle(self.ledger, decider, job_id, unknown, cause())
 
     def see(self, job_id, message_id):
         self.sheet.sent["main", message_id] = job_id
@@ -104,6 +121,29 @@ def test_one_that_names_its_key_needs_no_view():
     world.send(job_id, "m-1", seen=False)
     assert world.later() == 1
     assert world.job(job_id).status is JobStatus.DELIVERED
+
+
+@pytest.mark.parametrize("named", [{"message_id": "m-1"}, {}], ids=["by key and id", "by key"])
+@pytest.mark.parametrize("status", [DELIVERED, FAILED])
+def test_one_that_came_before_the_doubt_was_known_settles_it(status, named):
+    """The worker is killed in its call; another one finds the job in doubt, and its policy asks a person."""
+    world = World()
+    job_id = world.open()
+    key = idempotency_key(job_id, "dispatch")
+    start = StageStarted(job_id=job_id, at=NOON, stage="dispatch", attempt=1, idempotency_key=key, provider="main")
+    world.ledger.append([Append(job_id, 1, [start], cause())])
+    early = [receipt(status=status, idempotency_key=key, **named)] * 2
+    taken = world.take("main", early)
+    assert (taken.recorded, taken.waiting) == ((1, 0) if named else (0, 1))
+    world.ask_a_person(job_id)
+    assert world.later() == taken.waiting
+    job = world.job(job_id)
+    ended = (JobStatus.DELIVERED, "") if status is DELIVERED else (JobStatus.ESCALATED, "not_delivered")
+    assert (job.status, job.stage, world.said(job_id)) == (ended[0], "confirm", [status])
+    assert status is DELIVERED or job.escalated_for == ended[1]
+    assert job.outputs["dispatch"] == {"provider": "main", "settled_by": "receipt:main", **named}
+    assert world.take("main", early).repeated == 2
+    assert sums(world).waiting == 0
 
 
 def test_a_message_that_nobody_sent_is_never_forgotten():

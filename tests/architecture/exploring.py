@@ -14,7 +14,7 @@ from dispatch.domain.decider import Decider
 from dispatch.domain.errors import DomainError
 from dispatch.domain.job import commands as ask_job
 from dispatch.domain.job.decide import decider as job_decider
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
@@ -112,6 +112,22 @@ def ask_a_job(job: Job) -> list[ask_job.Command]:
     return commands
 
 
+def ask_a_choosing_job(job: Job) -> list[ask_job.Command]:
+    """What leads a job to its next recipient, on a route on which its recipient is chosen."""
+    stage, attempt = job.stage, job.attempt
+    outcomes: list[ask_job.Outcome] = [ask_job.Defer("rate_limited", 1.0), ask_job.Done({"position": 1, "role": "CEO"})]
+    if len(job.refused) < ATTEMPTS_SEEN:
+        outcomes.append(ask_job.GiveUp("no_such_mailbox"))
+    retry = RetryPolicy(attempts_max=3)
+    return [
+        replace(open_short_job, route=("choose_contact", "dispatch")),
+        *(
+            ask_job.RecordOutcome(job_id=JOB_ID, at=NOON, stage=stage, attempt=attempt, outcome=outcome, retry=retry)
+            for outcome in outcomes
+        ),
+    ]
+
+
 def ask_a_batch(batch: Batch) -> list[ask_batch.Command]:
     """Everything that can be asked of a batch where it stands."""
     return [
@@ -179,7 +195,7 @@ def _resets_of(batch: Batch) -> list[ask_batch.Command]:
 
 def job_arrows() -> set[Arrow]:
     """Every transition of a job."""
-    return arrows(job_decider, ask_a_job)
+    return arrows(job_decider, ask_a_job) | arrows(job_decider, ask_a_choosing_job)
 
 
 def batch_arrows() -> set[Arrow]:

@@ -19,7 +19,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import (
     Event,
     JobBlocked,
@@ -33,6 +33,7 @@ from dispatch.domain.job.events import (
     StageFailed,
     StageStarted,
 )
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.refusals import (
     JobAlreadyEnded,
     JobAlreadySent,

@@ -33,7 +33,8 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.domain.retry import RetryPolicy
@@ -90,7 +91,10 @@ class Step(msgspec.Struct, frozen=True):
                 return ResumeJob(job_id=JOB_ID, at=at, by="ann")
             case "delivered" | "failed" | "pending":
                 status = ReceiptStatus(self.ask)
-                return RecordReceipt(job_id=JOB_ID, at=at, provider="main", status=status, said_at=at, message_id="m-1")
+                named = {"message_id": "m-1"} if self.lag >= 0 else {}
+                if self.lag:  # One or the other, or as a rule the id alone.
+                    named["idempotency_key"] = idempotency_key(JOB_ID, "dispatch")
+                return RecordReceipt(job_id=JOB_ID, at=at, provider="main", status=status, said_at=at, **named)
             case "archive":
                 return ArchiveJob(job_id=JOB_ID, at=at, by="ann", reason="")
             case "cancel":

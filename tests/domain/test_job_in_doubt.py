@@ -146,7 +146,13 @@ def test_what_had_not_happened_is_done_now():
 def test_what_had_happened_is_completed_and_never_done_again():
     Given(decider, *unknown).when(of_job(SettleDoubt, by="ann", happened=True, note="it is in their log")).then(
         of_job(DoubtSettled, stage="dispatch", happened=True, by="ann", note="it is in their log"),
-        of_job(StageCompleted, stage="dispatch", attempt=2, next_stage="confirm", output={"settled_by": "ann"}),
+        of_job(
+            StageCompleted,
+            stage="dispatch",
+            attempt=2,
+            next_stage="confirm",
+            output={"settled_by": "ann", "provider": "main"},
+        ),
     )
 
 

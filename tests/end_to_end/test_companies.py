@@ -197,3 +197,42 @@ def test_the_sample_is_shown_with_its_number_and_slots_and_without_its_people(tm
         assert all(f'"stage":"{stage}"' in told for stage in profile_named("company-outreach").route)
         assert '"identifier":"04.04.01.84.00001.001"' in told
         assert "@" not in told
+
+
+@pytest.mark.acceptance("2.22", part="refused mailboxes lead to the next role through a killed worker, none twice")
+def test_refused_mailboxes_lead_to_the_next_role(tmp_path: Path):
+    file = make_file(tmp_path / "companies.csv", 80)
+    with (
+        simulated(10, no_such_mailbox=0.4, no_such_contact=0.2) as url,
+        up(tmp_path / "data", **providers(url)) as running,
+        running.app() as app,
+    ):
+        with file.open("rb") as content:
+            batch_id = app.receive(content, profile_named("company-outreach"), file.name).batch_id
+        eventually(lambda: stats(url)["effects"], lambda sent: sent > 5)
+        running.kill("worker-1")
+        eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.status in RESTING, 120)
+        assert check_ledger(read_stored(app.settings.database_url), at_rest=True) == []
+        counted = account(app.ledger, batch_id)
+        assert (counted.adds_up, counted.open) == (True, 0)
+        passed_over = 0
+        for job in jobs_of(app, batch_id).values():
+            company = company_shown(job)
+            assert company
+            writable = [f"{slot.position} {slot.role}" for slot in company.slots if slot.email_result in WRITABLE]
+            gone = [one.recipient for one in job.refused]
+            assert gone == writable[: len(gone)], "each in its order, once"
+            passed_over += len(gone)
+            if job.status is JobStatus.DELIVERED:
+                assert [slot.role for slot in company.slots if slot.chosen] == [company.chosen]
+                assert writable[len(gone)].endswith(company.chosen)
+            else:
+                assert job.escalated_for == ("nobody_left" if gone else "nobody_reachable")
+                assert gone == writable
+        assert passed_over > 20
+        seen = stats(url)
+        assert seen["effects"] == counted.delivered, "one message a company, and none to a mailbox that was refused"
+        [stage] = [one for one in app.queries.stage_progress(batch_id) if one.stage == "dispatch"]
+        assert stage.entered == stage.completed == counted.delivered + passed_over
+        answer = dispatch("reconcile", "--data", str(tmp_path / "data"), "--json")
+        assert json.loads(answer.stdout)["counts"] == {}, answer.stdout

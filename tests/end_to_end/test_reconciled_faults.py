@@ -21,7 +21,7 @@ from dispatch.application.reconcile.findings import Severity
 from dispatch.application.reconcile.report import Report
 from dispatch.application.reconcile.scope import Scope
 from dispatch.domain.batch.state import ENDED, BatchStatus
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.entrypoints.bootstrap import App
 from dispatch.entrypoints.reconciling import new_run_id, open_reconcile
 from end_to_end.running import Up, eventually, make_jobs_file, stats, up

@@ -26,7 +26,15 @@ from ledgers import cause
 pytestmark = pytest.mark.postgres
 
 SEEDS = (1, 3, 6)  # With jobs before people at the end.
-DUE = {"JobOpened", "StageCompleted", "RetryScheduled", "StageDeferred", "JobResumed", "JobRerouted", "DoubtSettled"}
+DUE = {
+    "JobOpened",
+    "StageCompleted",
+    "RetryScheduled",
+    "StageDeferred",
+    "JobResumed",
+    "JobRerouted",
+    "DoubtSettled",
+} | {"RecipientRefused"}
 NO_ANSWER = {"StageStarted", "FailedOver", "ReceiptRecorded"}
 UNDER_WAY = AT_A_STAGE | {JobStatus.WAITING}
 

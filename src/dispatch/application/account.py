@@ -30,6 +30,7 @@ from dispatch.domain.job.events import (
     JobOpened,
     JobRerouted,
     JobResumed,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageFailed,
@@ -206,6 +207,9 @@ class _Tally:
             case StageCompleted(stage=stage, next_stage=next_stage) if stage == next_stage:
                 pass  # A part of its work: the job is still there.
             case StageCompleted(next_stage=next_stage):
+                self._leave(job_id, at)
+                self._enter(job_id, next_stage, at)
+            case RecipientRefused(next_stage=next_stage):
                 self._leave(job_id, at)
                 self._enter(job_id, next_stage, at)
             case StageFailed():

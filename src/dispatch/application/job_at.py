@@ -17,6 +17,7 @@ from dispatch.domain.job.events import (
     JobEscalated,
     JobOpened,
     JobRerouted,
+    RecipientRefused,
     StageCompleted,
     StageDeferred,
     StageFailed,
@@ -77,7 +78,7 @@ def _error_code(events: Sequence[Event]) -> str:
                 return code
             case JobBlocked(reason=code) | JobCancelled(reason=code) | JobArchived(reason=code):
                 return code
-            case JobOpened() | StageCompleted() | JobRerouted():
+            case JobOpened() | StageCompleted() | JobRerouted() | RecipientRefused():
                 return ""
             case _:
                 continue  # It leaves the code as it was.
@@ -88,7 +89,7 @@ def _failed_attempts(events: Sequence[Event], attempts: int) -> int:
     """None since the stage, or a part of it, was last done: the attempts that did the parts did not fail."""
     for event in reversed(events):
         match event:
-            case StageCompleted():
+            case StageCompleted() | RecipientRefused():
                 return 0
             case StageFailed() | JobRerouted():
                 return attempts

@@ -44,6 +44,7 @@ TEXT_FIELDS = frozenset(
         "JobBlocked.reason",
         "JobEscalated.reason",
         "ReceiptRecorded.message_id",
+        "RecipientRefused.recipient",  # A role.
         "StageDeferred.reason",
         "WebhookReceived.kind",
         "WebhookReceived.source",

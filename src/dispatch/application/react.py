@@ -23,6 +23,7 @@ from dispatch.domain.job.events import (
     JobOpened,
     JobRerouted,
     JobResumed,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -61,6 +62,8 @@ def queue_after(event: Event) -> str | None:
             return "" if event.is_waiting else queue_of(route[0], priority)
         case StageCompleted(next_stage=next_stage, priority=priority):
             return queue_of(next_stage, priority) if next_stage else ""
+        case RecipientRefused(next_stage=next_stage, priority=priority):
+            return queue_of(next_stage, priority)
         case JobResumed(stage=stage) | DoubtSettled(stage=stage, happened=False) | JobRerouted(stage=stage):
             return stage  # Of any priority: a person sends thousands on at once, too.
         case RetryScheduled() | StageDeferred() | JobEscalated():

@@ -133,7 +133,7 @@ class TakeReceipts:
                 if isinstance(answer, VersionConflict):
                     conflicts.append(answer)
                     continue
-                recorded = cast("ReceiptRecorded", append.events[0])
+                [recorded] = [event for event in append.events if isinstance(event, ReceiptRecorded)]
                 counts[ReceiptKind.RECORDED] += 1
                 counts[ReceiptKind.CONTRADICTING] += recorded.contradicts
             if not conflicts:

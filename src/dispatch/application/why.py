@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import cast
 
+from msgspec.structs import replace
+
 from dispatch.application import why_words as words
+from dispatch.application.company import CHOOSE
 from dispatch.application.explanation import Evidence, Explanation, FailedAttempt, Input, Reason
 from dispatch.application.paused import paused
 from dispatch.application.ports.gates import Gate
@@ -29,6 +32,7 @@ from dispatch.domain.job.events import (
     JobRerouted,
     Output,
     ReceiptRecorded,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -64,6 +68,7 @@ def explain(recorded: Sequence[Recorded], received: BatchReceived | None = None)
     here = _at_this_stage(recorded)
     decided = next(record for record in reversed(recorded) if not isinstance(record.event, DECIDES_NOTHING))
     reason = _reason(job, recorded, here, decided)
+    reason = replace(reason, inputs={**reason.inputs, **_recipients(job)})
     return Explanation(
         **{name: getattr(reason, name) for name in Reason.__struct_fields__},
         job_id=recorded[0].stream,
@@ -224,12 +229,21 @@ def _told(output: Output, *names: str) -> dict[str, Input]:
     return {name: str(output[name]) for name in names if name in output}
 
 
+def _recipients(job: Job) -> dict[str, Input]:
+    """Whom the job is to reach where that was chosen, and those before them whose addresses were refused."""
+    chosen = job.outputs.get(CHOOSE, {})
+    told: dict[str, Input] = {"recipient": f"{chosen['position']} {chosen['role']}"} if chosen else {}
+    if job.refused:
+        told["refused_before"] = ", ".join(f"{gone.recipient} ({gone.error_code})" for gone in job.refused)
+    return told
+
+
 def _at_this_stage(recorded: Sequence[Recorded]) -> Sequence[Recorded]:
     """The events since the job came to the stage where it is."""
     for place in range(len(recorded) - 1, -1, -1):
         event = recorded[place].event
         moved = isinstance(event, StageCompleted) and event.next_stage
-        if moved or isinstance(event, JobOpened | JobRerouted):
+        if moved or isinstance(event, JobOpened | JobRerouted | RecipientRefused):
             return recorded[place + 1 :]
     return recorded
 

@@ -87,6 +87,10 @@ FAILED = {
         "look at its slots with `dispatch job show JOB`; once the finder knows somebody, have it go on at enrich_slots"
         f" with `dispatch failures reroute`, otherwise cancel it, and {NEW_ROW}",
     ),
+    "nobody_left": Words(
+        "the mailbox of everybody in the company's slots who could be written to was refused for good",
+        f"put the job aside, and {NEW_ROW} with a contact whose address works",
+    ),
     "company_numbers_exhausted": Words(
         "all 99999 numbers of companies are given out",
         "widen the sequence (docs/how_to/reach_companies.md), then resume the job",

@@ -33,7 +33,7 @@ from dispatch.domain.job.commands import (
     StartStage,
     TryAgain,
 )
-from dispatch.domain.job.decide import idempotency_key
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.retry import RetryPolicy
 
@@ -255,7 +255,7 @@ class RunStage:
         """Record the attempts before the provider is asked. One that another worker took meanwhile is left to it."""
         at = self.clock()
         for opened in due:
-            key = idempotency_key(opened.job_id, stage.name)
+            key = idempotency_key(opened.job_id, stage.name, opened.job.message_number)
             opened.decide(
                 StartStage(
                     job_id=opened.job_id,
@@ -280,7 +280,8 @@ class RunStage:
         async def lane() -> None:
             for one in waiting:
                 call_at, line = calls[one.job_id]
-                task = Task(one.job_id, one.job, at, idempotency_key(one.job_id, stage.name), line.name)
+                key = idempotency_key(one.job_id, stage.name, one.job.message_number)
+                task = Task(one.job_id, one.job, at, key, line.name)
                 await wait_until(call_at)
                 try:
                     async with self.board.slot(line):

@@ -19,7 +19,8 @@ from dispatch.application.reconcile.scope import Scope
 from dispatch.domain.events import Event
 from dispatch.domain.identity import command_id
 from dispatch.domain.job.commands import Done, StartStage
-from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.decide import decider
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.entrypoints.reconciling import open_reconcile
 
 EVERYTHING = Scope()

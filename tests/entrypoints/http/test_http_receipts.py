@@ -17,8 +17,9 @@ from standardwebhooks.webhooks import Webhook
 
 from dispatch.application.ports.ledger import Append
 from dispatch.domain.job.commands import Done, RecordOutcome, StartStage
-from dispatch.domain.job.decide import decider, idempotency_key
+from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import ReceiptRecorded
+from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.domain.retry import RetryPolicy
 from ledgers import cause, new_id, opened_job

@@ -94,10 +94,10 @@ events AS (
            coalesce(max(version) FILTER (WHERE name IN ('RetryScheduled', 'StageDeferred')), 0) AS waiting,
            coalesce(max(version) FILTER (
                WHERE name IN ('JobOpened', 'StageStarted', 'FailedOver', 'StageCompleted', 'JobResumed',
-                             'DoubtSettled', 'JobRerouted')), 0) AS running,
+                             'DoubtSettled', 'JobRerouted', 'RecipientRefused')), 0) AS running,
            coalesce(max(version) FILTER (WHERE name = 'StageStarted'), 0) AS started,
            coalesce(max(version) FILTER (WHERE name IN ('StageCompleted', 'StageFailed')), 0) AS answered,
-           max(version) FILTER (WHERE name IN ('StageStarted', 'StageCompleted')) AS staged,
+           max(version) FILTER (WHERE name IN ('StageStarted', 'StageCompleted', 'RecipientRefused')) AS staged,
            count(*) FILTER (WHERE sends) AS sends, min(version) FILTER (WHERE sends) AS sent,
            min(version) FILTER (WHERE begins) AS began, min(version) FILTER (WHERE clears) AS cleared
     FROM events GROUP BY originator_id HAVING bool_or(name = ANY(%(job_events)s))

@@ -14,6 +14,7 @@ from dispatch.domain.job.events import (
     JobDelivered,
     JobOpened,
     ReceiptRecorded,
+    RecipientRefused,
     StageCompleted,
     StageStarted,
 )
@@ -73,7 +74,8 @@ def _history(events: Sequence[Event], job: Job, place: Place) -> Iterator[Findin
     ends = [at for at, event in enumerate(events) if isinstance(event, ENDS)]
     if SENDS in job.route and job.status is JobStatus.DELIVERED and not sends:
         yield place.finding(Code.DELIVERED_WITHOUT_SEND, "delivered, but nothing was sent", "no send", "one send")
-    if len(sends) > 1:
+    messages_max = 1 + sum(isinstance(event, RecipientRefused) for event in events)  # One to each recipient.
+    if len(sends) > messages_max:
         yield place.finding(Code.SENT_TWICE, "the message was sent more than once", f"{len(sends)} sends", "one send")
     if sends and not (starts and starts[0] < sends[0]):
         what = "sent without a start that was recorded before"

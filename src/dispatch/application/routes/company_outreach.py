@@ -33,10 +33,19 @@ def message(task: Task) -> Message:
     )
 
 
+def refused(job: Job) -> frozenset[str]:
+    """Of those who were refused: two roles may have one mailbox."""
+    gone = {int(one.recipient.partition(" ")[0]) for one in job.refused}
+    addresses = [slot.email for slot in job.person.slots if slot.position in gone]
+    addresses += [job.person.email, job.person.phone] if 0 in gone else []
+    return frozenset(address.casefold() for address in addresses if address)
+
+
 route = Route(
     name="company-outreach",
     stages=(VALIDATE, PROMOTE, SLOTS, ENRICH, VERIFY, "clear", CHOOSE, "dispatch", "confirm"),
     is_for=is_company,
     message=message,
     channel=channel,
+    refused=refused,
 )

@@ -14,6 +14,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
 
     A profile names it (`route = "company-outreach"`); a job keeps the names of its stages as they were when it opened.
     `own` are stages that only this route has and that stand in its file; others are files in `stages/`.
+    `refused` are the addresses, in lower case, of recipients who were refused: none of them is written to again.
     `is_for` says whose message it writes, from what a job knows: routes change, and jobs keep theirs.
     """
 
@@ -23,3 +24,4 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     is_for: Callable[[Job], bool]
     message: Callable[[Task], Message]
     channel: Callable[[Job], Channel]
+    refused: Callable[[Job], frozenset[str]] = lambda _: frozenset()

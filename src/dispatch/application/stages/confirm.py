@@ -29,14 +29,15 @@ def known(task: Task, spec: ProviderSpec) -> Outcome | None:
     Where a person has settled that the message was sent, nobody has a receipt for it. Where a person had a job tried
     again whose message failed, its provider is asked, if it can be.
     """
-    if "settled_by" in task.job.outputs.get("dispatch", {}):
-        return Done({"receipt": "settled_by_a_person"})
-    can_be_asked = spec.receipts is not ReceiptsBy.WEBHOOK
+    sent = task.job.outputs.get("dispatch", {})
+    can_be_asked = spec.receipts is not ReceiptsBy.WEBHOOK and "message_id" in sent
     match receipt_of(task.job):
         case ReceiptStatus.DELIVERED as status:
             return Done({"receipt": status.value, "provider": spec.name})
         case ReceiptStatus.FAILED:
             return None if can_be_asked and task.job.forgiven else GiveUp(NOT_DELIVERED)
+        case ReceiptStatus.PENDING if "settled_by" in sent:
+            return Done({"receipt": "settled_by_a_person"})
         case ReceiptStatus.PENDING if spec.receipts is ReceiptsBy.ASK:
             return None
         case ReceiptStatus.PENDING:

@@ -3,13 +3,17 @@
 from dispatch.application.ports.providers import Providers
 from dispatch.application.routes import route_for
 from dispatch.application.stages.stage import ProviderStage, Task
-from dispatch.domain.job.commands import Done, Outcome
+from dispatch.domain.job.commands import Done, GiveUp, Outcome
+from dispatch.domain.job.recipients import REFUSED_BEFORE
 from dispatch.domain.job.state import Job
 
 
 async def dispatch(task: Task, providers: Providers) -> Outcome:
     """Send under the job's one key: a provider that honours keys sends at most once, however often we ask."""
-    message = route_for(task.job).message(task)
+    route = route_for(task.job)
+    message = route.message(task)
+    if task.job.refused and message.to.casefold() in route.refused(task.job):
+        return GiveUp(REFUSED_BEFORE)
     message_id = await providers.notifier.send(message)
     return Done({"message_id": message_id, "channel": message.channel.value})
 

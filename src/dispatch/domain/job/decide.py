@@ -41,6 +41,7 @@ from dispatch.domain.job.events import (
     StageStarted,
 )
 from dispatch.domain.job.receipts import record_receipt
+from dispatch.domain.job.recipients import SENDING, has_recipients, is_address_refused, next_recipient
 from dispatch.domain.job.refusals import (
     JobAlreadyEnded,
     JobAlreadySent,
@@ -172,7 +173,10 @@ def record_outcome(command: RecordOutcome, job: Job) -> list[Event]:
             return progress(command, job, command.stage, command.attempt, part)
         case TryAgain() as answer:
             return _try_again(command, job, answer)
-        case GiveUp() as answer:
+        case GiveUp(error_code) as answer:
+            is_of_address = command.stage == SENDING and is_address_refused(error_code)
+            if is_of_address and has_recipients(job) and not (answer.in_doubt or job.in_doubt):
+                return next_recipient(command, job, _failed(command, answer, transient=False))
             return _give_up(command, answer, transient=False)
         case Defer() as answer:
             return _defer(command, job, answer)
@@ -272,11 +276,6 @@ def _failed(command: RecordOutcome, answer: TryAgain | GiveUp, *, transient: boo
         message=answer.message,
         in_doubt=answer.in_doubt,
     )
-
-
-def idempotency_key(job_id: str, stage: str) -> str:
-    """One key per effect, the same for every attempt at it: a provider that honours keys acts at most once."""
-    return f"{stage}.{job_id}"
 
 
 def _known(command: JobCommand, job: Job) -> None:

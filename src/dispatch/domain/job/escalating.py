@@ -19,6 +19,7 @@ from dispatch.domain.job.events import (
     EscalationRaised,
     EscalationSnoozed,
     Event,
+    Output,
 )
 from dispatch.domain.job.refusals import (
     JobNotEscalated,
@@ -62,7 +63,10 @@ def settle_doubt(command: SettleDoubt, job: Job) -> list[Event]:
     )
     if not command.happened:
         return [settled]
-    return [settled, *complete(command, job, job.stage, job.attempt, Done({"settled_by": command.by}))]
+    output: Output = {"settled_by": command.by}
+    if job.provider:
+        output["provider"] = job.provider
+    return [settled, *complete(command, job, job.stage, job.attempt, Done(output))]
 
 
 def assign(command: AssignEscalation, job: Job) -> list[Event]:

@@ -124,7 +124,10 @@ class JobResumed(JobEvent, frozen=True, kw_only=True):
 
 
 class DoubtSettled(JobEvent, frozen=True, kw_only=True):
-    """A person found out whether a provider had acted: if not, the stage is tried anew; if so, it is completed next."""
+    """It is known whether a provider had acted: if not, the stage is tried anew; if so, it is completed next.
+
+    A person found it out, or the provider itself spoke of the message (`by` is `receipt:PROVIDER` then).
+    """
 
     stage: str
     happened: bool
@@ -191,6 +194,17 @@ class JobRerouted(JobEvent, frozen=True, kw_only=True):
     reason: str
 
 
+class RecipientRefused(JobEvent, frozen=True, kw_only=True):
+    """The address of whom the job was to reach is refused for good: the job goes back, and another one is chosen."""
+
+    stage: str
+    recipient: str  # Position and role, as `1 CEO`: who that is only the person of the job says.
+    error_code: str
+    next_stage: str
+    attempt: int  # The attempt to come there; at every stage from here on numbers are above all that were made.
+    priority: JobPriority = JobPriority.NORMAL  # The job's, for whoever carries the work to the next stage.
+
+
 class ReceiptRecorded(JobEvent, frozen=True, kw_only=True):
     """A provider said what became of a message; it changes nothing by itself, and may come after the job has ended."""
 
@@ -221,5 +235,6 @@ Event = (
     | JobCancelled
     | JobArchived
     | JobRerouted
+    | RecipientRefused
     | ReceiptRecorded
 )

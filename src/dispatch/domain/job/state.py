@@ -24,6 +24,7 @@ from dispatch.domain.job.events import (
     JobResumed,
     Output,
     ReceiptRecorded,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -50,6 +51,14 @@ class JobStatus(StrEnum):
 AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 """An attempt is to be made, now or when it is due."""
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """A recipient whose address was refused for good, and what is known of the message to them, where one was taken."""
+
+    recipient: str
+    error_code: str
+    sent: Output = {}
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -82,6 +91,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outputs: dict[str, Output] = {}
     sent: bool = False
     sent_at: datetime | None = None
+    refused: tuple[Refused, ...] = ()  # Those before the recipient of now.
+    attempts_before: int = 0  # Above which attempts are numbered at each stage, since the recipient is another one.
     receipts: dict[str, tuple[ReceiptStatus, ...]] = {}  # What was said of each message, by its provider's id.
     channel: str = ""
     priority: JobPriority = JobPriority.NORMAL
@@ -90,6 +101,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def attempt(self) -> int:
         """The number of the attempt that is to be made now at the current stage; it never repeats within a stage."""
         return self.attempts + 1
+
+    @property
+    def message_number(self) -> int:
+        """Which of the job's messages is the one of now: one to each recipient."""
+        return len(self.refused) + 1
 
     @property
     def may_have_acted(self) -> bool:
@@ -106,7 +122,8 @@ def evolve(job: Job, event: Event) -> Job:
     """The job after this event."""
     match event:  # The most frequent one first: each case that does not match takes its time.
         case StageCompleted():
-            made = event.attempt if event.next_stage == event.stage else 0  # Numbers do not repeat within a stage.
+            # Numbers do not repeat within a stage.
+            made = event.attempt if event.next_stage == event.stage else job.attempts_before
             return replace(
                 job,
                 status=JobStatus.RUNNING,
@@ -207,6 +224,20 @@ def evolve(job: Job, event: Event) -> Job:
             outputs = _without(job.outputs, event.stage)
             return replace(
                 job, status=JobStatus.RUNNING, stage=event.stage, attempts=before, forgiven=before, outputs=outputs
+            )
+        case RecipientRefused():
+            before, here = event.attempt - 1, job.route.index(event.next_stage)
+            gone = Refused(event.recipient, event.error_code, job.outputs.get("dispatch", {}))
+            return replace(
+                job,
+                status=JobStatus.RUNNING,
+                stage=event.next_stage,
+                attempts=before,
+                forgiven=before,
+                attempts_before=before,
+                provider="",
+                refused=(*job.refused, gone),
+                outputs={name: output for name, output in job.outputs.items() if name not in job.route[here:]},
             )
         case ReceiptRecorded():
             said = (*job.receipts.get(event.message_id, ()), event.status)

@@ -19,6 +19,7 @@ from dispatch.domain.job.events import (
     JobEscalated,
     JobRerouted,
     JobResumed,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageFailed,
@@ -165,7 +166,7 @@ class FailuresView(View):
                 case StageFailed(stage=stage, at=at):
                     hours[_hour(at), stage, "failed"] += 1
                     failing[event.job_id] = Attempt(event.provider, normalise(event.message), event.transient)
-                case RetryScheduled(job_id=job_id):
+                case RetryScheduled(job_id=job_id) | RecipientRefused(job_id=job_id):
                     failing.pop(job_id, None)
                 case JobEscalated():
                     if event.job_id in resolved:  # Open again within one step: in the order of the events.
@@ -184,7 +185,9 @@ class FailuresView(View):
 
     def _taken_over(self, cursor: Cursor, recorded: Sequence[Recorded]) -> dict[str, Attempt]:
         """Failed attempts of which an earlier step saw no more than the failure."""
-        asked = [r.event.job_id for r in recorded if isinstance(r.event, RetryScheduled | JobEscalated)]
+        asked = [
+            r.event.job_id for r in recorded if isinstance(r.event, RetryScheduled | JobEscalated | RecipientRefused)
+        ]
         if not asked:
             return {}
         rows = cursor.execute(self.sql(TAKE), (asked,)).fetchall()

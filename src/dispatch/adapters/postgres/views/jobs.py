@@ -22,6 +22,7 @@ from dispatch.domain.job.events import (
     JobRerouted,
     JobResumed,
     ReceiptRecorded,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageDeferred,
@@ -113,6 +114,9 @@ class Move:
                 self._run(stage, at)
             case StageCompleted(next_stage=next_stage, stage=stage):
                 self._run(next_stage or stage, at)
+                self.attempts, self.error_code = 0, ""
+            case RecipientRefused(next_stage=next_stage):
+                self._run(next_stage, at)
                 self.attempts, self.error_code = 0, ""
             case StageFailed(attempt=attempt, error_code=error_code):
                 self.attempts, self.error_code = attempt, error_code

@@ -11,7 +11,7 @@ WITH due AS (
            split_part(topic, '.', 1) AS event_type, convert_from(state, 'UTF8')::jsonb AS event
     FROM ledger.stored_events
     WHERE split_part(topic, '.', 1) IN ('JobOpened', 'StageCompleted', 'RetryScheduled', 'StageDeferred',
-                                        'JobResumed', 'JobRerouted', 'DoubtSettled'){since}
+                                        'JobResumed', 'JobRerouted', 'DoubtSettled', 'RecipientRefused'){since}
 ), answered AS (
     SELECT due.*, answer.name, answer.at,
            greatest(due.recorded_at, (event ->> 'due_at')::timestamptz, (event ->> 'scheduled_at')::timestamptz)

@@ -19,6 +19,7 @@ from dispatch.domain.job.events import (
     JobEscalated,
     JobOpened,
     JobRerouted,
+    RecipientRefused,
     RetryScheduled,
     StageCompleted,
     StageFailed,
@@ -74,7 +75,16 @@ SELECT topic, min(state), count(*) FROM counted
 GROUP BY topic, event->>'stage', event->>'next_stage', event->'route'->>0
 """
 BEFORE = "SELECT stage, {columns} FROM {schema}.stage_progress WHERE batch_id = %s::text::uuid AND taken_back"
-MOVES = (JobOpened, StageCompleted, JobRerouted, StageFailed, RetryScheduled, JobEscalated, JobBlocked)
+MOVES = (
+    JobOpened,
+    StageCompleted,
+    JobRerouted,
+    RecipientRefused,
+    StageFailed,
+    RetryScheduled,
+    JobEscalated,
+    JobBlocked,
+)
 
 Key: TypeAlias = tuple[str, str, bool, str]
 """Batch, stage, whether it was taken back, and what is counted."""
@@ -139,6 +149,9 @@ def _counted(event: Event) -> Iterator[tuple[str, str]]:
             yield stage, "completed"
             if next_stage:
                 yield next_stage, "entered"
+        case RecipientRefused(stage=stage, next_stage=next_stage):
+            yield stage, "completed"  # It is through with it, and comes again with the next recipient.
+            yield next_stage, "entered"
         case JobRerouted(stage=stage):
             yield stage, "entered"
         case StageFailed(stage=stage):
