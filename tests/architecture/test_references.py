@@ -35,7 +35,14 @@ def test_every_variable_of_the_page_is_read(tmp_path: Path):
     kinds = re.findall(r"^\| `(DISPATCH_\w+)` \| (\w+)", page, re.MULTILINE)
     values = {variable: "true" if kind == "bool" else "7" for variable, kind in kinds}
     # Neither a text of any kind nor a number.
-    formed = ("WEBHOOK_SENDERS", "PROVIDER_RATES", "TRUSTED_PROXIES", "ZONE_LIMITS", "NOTIFIER_RECEIPT_SECRETS")
+    formed = (
+        "STAGES",
+        "WEBHOOK_SENDERS",
+        "PROVIDER_RATES",
+        "TRUSTED_PROXIES",
+        "ZONE_LIMITS",
+        "NOTIFIER_RECEIPT_SECRETS",
+    )
     values |= dict.fromkeys((f"DISPATCH_{name}" for name in formed), "")
     values |= {"DISPATCH_INBOUND_PLAN": "paid", "DISPATCH_NOTIFIER_RECEIPTS": "both"}
     loaded = load_settings(values)

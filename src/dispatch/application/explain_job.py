@@ -11,7 +11,7 @@ from dispatch.application import why_words as words
 from dispatch.application.calling.line import ProviderSpec
 from dispatch.application.calling.switchboard import Wanted
 from dispatch.application.calling.wanting import wanted
-from dispatch.application.explanation import Explanation, Input
+from dispatch.application.explanation import Budget, Explanation, Input
 from dispatch.application.in_the_way import Obstacle, Situation, candidates, turn, who_is_asked
 from dispatch.application.limits import OutboundRates
 from dispatch.application.paused import CODE as PAUSED
@@ -25,7 +25,7 @@ from dispatch.application.tenants import TenantOf
 from dispatch.application.why import why
 from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import Event
-from dispatch.domain.job.state import Job, JobStatus
+from dispatch.domain.job.state import ENDED, Job, JobStatus
 
 STANDS_BY_ITSELF = "what limits or protects a provider holds work back, and spends no attempt of it"
 
@@ -51,9 +51,12 @@ class ExplainJob:
         """Raises JobUnknown, LedgerUnavailable, ViewsUnavailable."""
         closed = self.look()
         explained, now = why(self.ledger, job_id, closed), self.clock()
-        if explained.code == PAUSED or not _is_due(explained, now):
+        if explained.status in ENDED:
             return explained
         job = decider.fold(cast("list[Event]", self.ledger.load(job_id).events))
+        explained = replace(explained, budget=self._budget(job))
+        if explained.code == PAUSED or not _is_due(explained, now):
+            return explained
         if job.started_attempt == job.attempt:
             return explained  # A provider has it.
         ahead, stage = self.ahead(job_id), self.stages.get(explained.stage)
@@ -69,6 +72,17 @@ class ExplainJob:
         limits = self._limits(found, asked)
         held = turn(limits, self.limiter.standings(limits) if limits else [], ahead, now)
         return _held(explained, held, ahead, closed) if held else _queued(explained, ahead, found.name)
+
+    def _budget(self, job: Job) -> Budget | None:
+        stage = self.stages.get(job.stage)
+        if not isinstance(stage, ProviderStage):
+            return None
+        return Budget(
+            attempts_max=stage.retry.attempts_max,
+            attempts_spent=job.attempts - job.forgiven,
+            delay_first_s=stage.retry.delay_first_s,
+            delay_cap_s=stage.retry.delay_cap_s,
+        )
 
     def _wanted(self, stage: ProviderStage, job_id: str, job: Job) -> Wanted:
         tenant = ""

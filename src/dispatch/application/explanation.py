@@ -31,6 +31,15 @@ class FailedAttempt(msgspec.Struct, frozen=True, kw_only=True):
     position: int
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """The attempts that a job has at its stage by the settings in force, and how many of them are spent."""
+
+    attempts_max: int
+    attempts_spent: int  # Since it came to the stage, or a person let it go on.
+    delay_first_s: float
+    delay_cap_s: float
+
+
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """What decided: a rule, its inputs as they were recorded, and what a person can do about it."""
 
@@ -61,3 +70,4 @@ class Explanation(Reason, frozen=True, kw_only=True):
     route: tuple[str, ...]
     profile: str = ""
     profile_version: int = 0
+    budget: Budget | None = None  # Where it is tried again: at a stage that calls a provider, before it has ended.

@@ -82,7 +82,6 @@ from dispatch.application.receipts import TakeReceipts
 from dispatch.application.replays import Replays
 from dispatch.application.sources.desk import SourceDesk
 from dispatch.application.sources.look import LookAtSource
-from dispatch.application.stages import find_stages
 from dispatch.application.stages.stage import Stage
 from dispatch.application.take_back import TakeBack
 from dispatch.application.watchdog import Watchdog
@@ -93,6 +92,7 @@ from dispatch.entrypoints.limit_settings import read_zones
 from dispatch.entrypoints.provider_file import Declared, declared_providers
 from dispatch.entrypoints.sealing import Sealing, wire_sealing
 from dispatch.entrypoints.settings import Settings, outbound_rates, provider_prices
+from dispatch.entrypoints.stage_settings import stages_in_force
 from dispatch.entrypoints.surroundings import NotRunning
 from dispatch.entrypoints.webhooks import wire_endpoints
 
@@ -218,7 +218,7 @@ def open_app(settings: Settings, on_advance: Callable[[Advance], None] | None = 
         )
     if settings.profiles_folder:
         SHELF.add(Path(settings.profiles_folder))
-    stages = find_stages()
+    stages = stages_in_force(settings.stages)
     pool = ConnectionPool(url, min_size=0, max_size=8, open=True, name="operational")
     keyring = Keyring(pool, MasterKeys(settings.data / "master.key", settings.master_key))
     persons = PostgresPersonVault(pool, keyring)

@@ -45,6 +45,16 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "shutdown_grace_s": (0, 3600),
 }
 """From and to, both allowed."""
+
+
+def _read_stages(text: str) -> object:
+    if not text:
+        return None
+    from dispatch.entrypoints.stage_settings import stages_in_force  # Nearly always there is nothing to load it for.
+
+    return stages_in_force(text)
+
+
 READERS: Mapping[str, Callable[[str], object]] = {
     "webhook_senders": read_senders,
     "notifier_receipts": read_receipts_by,
@@ -53,6 +63,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "trusted_proxies": read_proxies,
     "provider_rates": read_rates,
     "zone_limits": read_zones,
+    "stages": _read_stages,
 }
 """Texts with a form of their own: who reads them says what is wrong."""
 
@@ -90,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """So long a signed receipt is waited for: then it is asked for (both), or a person finds out (webhook)."""
     providers_file: str = ""
     """TOML file that declares providers, several per capability in their order; empty: one each, at the URLs above."""
+    stages: str = ""
+    """TOML with the attempts, waits and calls at once of stages, best in a file; empty: what each says of itself."""
     provider_prices: str = ""
     """Pence per call by stage, for dry runs, as in "enrich=2.5 verify=0.3 dispatch=4"; empty: no price set."""
     workers: int = 2

@@ -7,7 +7,7 @@ import pytest
 
 from dispatch.application.ports.clock import utc_now
 from dispatch.application.ports.provider_sheet import Report
-from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Block, GiveUp
+from dispatch.domain.job.commands import OUTCOME_UNKNOWN, Block, GiveUp, TryAgain
 
 pytestmark = pytest.mark.postgres
 
@@ -111,6 +111,22 @@ def test_why_a_job_is_where_it_is(system, run, batch_id: str):
     assert "PE8, on which this version of dispatch decides otherwise" in text  # Nobody has objected.
     for personal in ("Ann", "Example", "example.org", "7700"):
         assert personal not in text
+
+
+def test_how_many_attempts_it_has_and_how_many_are_spent(system, run, batch_id: str, monkeypatch: pytest.MonkeyPatch):
+    second = system.app.queries.jobs(batch_id=batch_id)[1].job_id
+    assert run("job", "why", second, "--json").json()["budget"] is None, "its stage calls nobody"
+    for stage in ("validate", "promote", "slots"):
+        system.settle(batch_id, stage, only=[second])
+    assert "0 of 5 are spent at this stage, 1.0 s doubling to 60 s" in run("job", "why", second).out
+    system.settle(batch_id, "enrich", TryAgain("timeout"), only=[second])
+    monkeypatch.setenv("DISPATCH_STAGES", "stages.enrich = {attempts_max = 4, delay_first_s = 60}")
+    assert "1 of 4 are spent at this stage, 60 s each time" in run("job", "why", second).out
+    assert run("job", "why", second, "--json").json()["budget"]["attempts_max"] == 4
+    assert run("job", "resume", second).code == 0
+    assert "0 of 4 are spent" in run("job", "why", second).out
+    assert run("job", "cancel", second, "--reason", "a test").code == 0
+    assert run("job", "why", second, "--json").json()["budget"] is None, "it has ended"
 
 
 @pytest.mark.acceptance("4.20", part="a job that waits says for which provider, limit or turn, and until when")

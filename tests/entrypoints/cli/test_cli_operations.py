@@ -93,6 +93,28 @@ def test_the_pipeline_shows_each_route(system, run):
     assert stages["clear"]["routes"] == ["company-outreach", "notification", "service-job"]
 
 
+def test_the_pipeline_shows_what_is_in_force(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "stages.toml").write_text(
+        "[stages.verify]\nattempts_max = 3\ndelay_first_s = 30\ndelay_cap_s = 30\nin_flight_max = 7\n"
+        "[stages.confirm]\nattempts_max = 1\n"
+    )
+    monkeypatch.setenv("DISPATCH_STAGES_FILE", str(tmp_path / "stages.toml"))
+    shown = run("pipeline", "--data", tmp_path).out
+    assert "3 attempts, 30 s each time, jitter 250 ms" in shown
+    assert "1 attempt " in shown
+    assert "verify: attempts_max, delay_first_s, delay_cap_s, in_flight_max as DISPATCH_STAGES_FILE says" in shown
+    stages = {row["stage"]: row for row in run("pipeline", "--data", tmp_path, "--json").lines()}
+    assert (stages["verify"]["in_flight_max"], stages["verify"]["retry"]["delay_first_s"]) == (7, 30)
+    assert [name for name in stages if stages[name]["set"]] == ["verify", "confirm"]
+
+
+def test_a_setting_of_stages_that_cannot_be_used_stops_every_command(run, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("DISPATCH_STAGES", "stages.enirch.attempts_max = 3")
+    answer = run("pipeline", "--data", tmp_path)
+    assert answer.code != 0
+    assert "DISPATCH_STAGES: [stages.enirch]: there is no such stage; did you mean enrich?" in answer.err
+
+
 def test_the_pipeline_without_a_system(run, tmp_path: Path):
     answer = run("pipeline", "--data", tmp_path)
     assert answer.code == 0

@@ -6,11 +6,12 @@ import rich_click as click
 from rich.console import Console
 from rich.markup import escape
 
-from dispatch.application.explanation import Evidence, Explanation, Input
+from dispatch.application.explanation import Budget, Evidence, Explanation, Input
 from dispatch.entrypoints.cli.context import Cli
 from dispatch.entrypoints.cli.ids import find_job, job_name
 from dispatch.entrypoints.cli.options import shared_options
 from dispatch.entrypoints.cli.output import facts, out, print_json, table
+from dispatch.entrypoints.cli.words import waits
 
 
 @click.command()
@@ -44,6 +45,7 @@ def _show(console: Console, said: Explanation) -> None:
         "why": said.why,
         "rule": said.rule + _agreement(said),
         "inputs": _inputs(said.inputs),
+        "attempts": _budget(said.budget) if said.budget else "",
         "due": f"{said.due_at:%Y-%m-%d %H:%M:%S} UTC" if said.due_at else "",
         "until": f"{said.until:%Y-%m-%d %H:%M:%S} UTC" if said.until else "",
         "decided": _event(said.decided),
@@ -62,6 +64,11 @@ def _show(console: Console, said: Explanation) -> None:
                 str(one.attempt), f"{one.at:%Y-%m-%d %H:%M:%S}", escape(one.error_code), again, str(one.position)
             )
         console.print(failed)
+
+
+def _budget(budget: Budget) -> str:
+    spent = f"{budget.attempts_spent} of {budget.attempts_max} are spent at this stage"
+    return f"{spent}, {waits(budget.delay_first_s, budget.delay_cap_s)}"
 
 
 def _agreement(said: Explanation) -> str:

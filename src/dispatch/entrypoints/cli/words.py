@@ -24,6 +24,12 @@ def duration(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def waits(delay_first_s: float, delay_cap_s: float) -> str:
+    """How long is waited between two attempts: `1.0 s doubling to 60 s`."""
+    first, cap = duration(delay_first_s), duration(delay_cap_s)
+    return f"{first} doubling to {cap}" if delay_first_s < delay_cap_s else f"{cap} each time"
+
+
 def size(count: int) -> str:
     """Bytes in decimal units: `1.2 MB`."""
     number = float(count)

@@ -177,6 +177,7 @@ class System:
             "email_verifier_url": settings.email_verifier_url,
             "notifier_url": settings.notifier_url,
             "providers_file": str(Path(settings.providers_file).resolve()) if settings.providers_file else "",
+            "stages": settings.stages,
             "source_folders": settings.source_folders,
             "source_private_hosts": settings.source_private_hosts,
             "endpoint_private_hosts": settings.endpoint_private_hosts,
