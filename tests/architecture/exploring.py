@@ -18,7 +18,8 @@ from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job
 from dispatch.domain.retry import RetryPolicy
-from examples import BAD_MONEY, BATCH_ID, JOB_ID, NOON, judgement, open_job, receive
+from example_commands import judgement, open_job, receive
+from examples import BAD_MONEY, BATCH_ID, JOB_ID, NOON
 
 open_short_job = replace(open_job, route=("dispatch", "confirm"))
 

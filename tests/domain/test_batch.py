@@ -28,7 +28,8 @@ from dispatch.domain.batch.events import (
 from dispatch.domain.batch.refusals import BatchHasOpenJobs, BatchNotJudged, BatchUnknown
 from dispatch.domain.batch.repairing import ERRORS_PER_EVENT
 from dispatch.domain.rows import ThresholdOutOfRange
-from examples import BAD_MONEY, BATCH_ID, FILE_HASH, NOON, judgement, receive, received
+from example_commands import judgement, receive
+from examples import BAD_MONEY, BATCH_ID, FILE_HASH, NOON, received
 from given import Given
 
 

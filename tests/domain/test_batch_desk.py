@@ -22,7 +22,8 @@ from dispatch.domain.batch.refusals import (
     NothingToUndo,
 )
 from dispatch.domain.rows import ThresholdOutOfRange
-from examples import BAD_MONEY, BATCH_ID, CORRECTION_HASH, NOON, judgement, received
+from example_commands import judgement
+from examples import BAD_MONEY, BATCH_ID, CORRECTION_HASH, NOON, received
 from given import Given
 
 LOOK = DeskRules(warning_percent=2, value_pence_max=100_000)

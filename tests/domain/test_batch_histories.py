@@ -10,7 +10,8 @@ from dispatch.domain.batch.decide import decider
 from dispatch.domain.batch.state import ENDED
 from dispatch.domain.errors import DomainError
 from dispatch.domain.rows import Budget
-from examples import BATCH_ID, NOON, judgement, receive
+from example_commands import judgement, receive
+from examples import BATCH_ID, NOON
 
 few = st.integers(0, 12)
 admissions = st.builds(

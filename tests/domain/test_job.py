@@ -44,7 +44,8 @@ from dispatch.domain.job.refusals import (
 )
 from dispatch.domain.person import Person
 from dispatch.domain.retry import RetryPolicy
-from examples import ANN, JOB_ID, NOON, open_job, opened
+from example_commands import open_job
+from examples import ANN, JOB_ID, NOON, opened
 from given import Given
 
 FIVE_TIMES = RetryPolicy()

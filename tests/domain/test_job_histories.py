@@ -38,7 +38,8 @@ from dispatch.domain.job.keys import idempotency_key
 from dispatch.domain.job.receipt_status import ReceiptStatus
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.domain.retry import RetryPolicy
-from examples import JOB_ID, NOON, ROUTE, open_job
+from example_commands import open_job
+from examples import JOB_ID, NOON, ROUTE
 
 POLICY = RetryPolicy(attempts_max=3)
 OUTCOMES: list[Outcome] = [

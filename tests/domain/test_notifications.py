@@ -21,7 +21,8 @@ from dispatch.domain.job.priority import JobPriority
 from dispatch.domain.job.state import JobStatus
 from dispatch.domain.notification import Purpose, is_ground_for
 from dispatch.domain.retry import RetryPolicy
-from examples import JOB_ID, NOON, open_job, opened
+from example_commands import open_job
+from examples import JOB_ID, NOON, opened
 from given import Given
 
 A_SECOND = timedelta(seconds=1)

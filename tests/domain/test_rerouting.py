@@ -18,7 +18,8 @@ from dispatch.domain.job.refusals import (
     StageNotSkippable,
 )
 from dispatch.domain.retry import RetryPolicy
-from examples import JOB_ID, NOON, open_job
+from example_commands import open_job
+from examples import JOB_ID, NOON
 from given import Given
 
 ROUTE = ("validate", "enrich", "verify", "clear", "dispatch", "confirm")
