@@ -3,7 +3,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/u
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
 .DEFAULT_GOAL := help
-.PHONY: help run test format check build acceptance bench stress fuzz docker-up docker-down clean
+.PHONY: help run test coverage audit format check build acceptance bench stress fuzz docker-up docker-down clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n",$$1,$$2}' $(MAKEFILE_LIST)
@@ -21,8 +21,18 @@ run: .venv/.stamp ## the whole system on embedded servers with the sample file: 
 test: .venv/.stamp ## all tests, on the embedded servers: make test ARGS="-k intake"
 	@.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
+# Without servers and without the tests that are slow by what they are for: thousands of examples, killed processes, flat memory.
+QUICK = -m "not postgres and not nats and not end_to_end" -k "not memory and not durations" $(foreach name,properties histories crashes \
+	killed_intake intake_workbooks intake_columns assisted fingerprints repair_converges forgeries,--ignore-glob='*_$(name).py')
+
+coverage: .venv/.stamp ## what the quick tests run of the domain and the application; fails below the floor in pyproject.toml
+	@.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/domain tests/application $(QUICK) --cov --cov-report=term --cov-report=xml:dist/coverage.xml $(ARGS)
+
 check: .venv/.stamp ## lint, format, types, import contracts
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/lint-imports --no-cache && .venv/bin/deptry src
+
+audit: .venv/.stamp ## known vulnerabilities of what is locked, from OSV; ARGS=--allow-unreachable where it may be out of reach
+	@.venv/bin/python tools/audit.py --uv $(UV) $(ARGS)
 
 build: | $(filter .tools/bin/uv,$(UV)) ## the lock fits the project; the wheel, in dist/
 	@$(UV) lock --check -q && $(UV) build -q --wheel --out-dir dist

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -214,11 +215,12 @@ def test_make_starts_and_stops_the_containers():
 
 
 @pytest.mark.acceptance(
-    "4.13", part="dependencies as locked, lint, format check, types, tests, build; no coverage, no audit"
+    "4.13",
+    part="dependencies as locked, lint, format check, types, coverage with a floor, tests, vulnerabilities, build",
 )
 def test_what_must_pass_before_a_change_lands():
-    steps = re.findall(r"^make (\w+)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
-    assert steps == ["check", "test", "build"]
+    steps = re.findall(r"^make (\w+)", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    assert steps == ["check", "audit", "coverage", "test", "build"]
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     recipes = {step: re.search(rf"^{step}:.*\n\t(.*)$", makefile, re.MULTILINE) for step in steps}
     assert all(recipes.values())
@@ -226,5 +228,8 @@ def test_what_must_pass_before_a_change_lands():
     for tool in ("ruff check", "ruff format --check", "mypy", "lint-imports", "deptry"):
         assert tool in told["check"]
     assert "pytest" in told["test"]
+    assert "--cov" in told["coverage"]
+    assert "tools/audit.py" in told["audit"]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["coverage"]["report"]["fail_under"] >= 80
     assert "lock --check" in told["build"]
     assert "uv sync -q --frozen" in makefile.replace("$(UV)", "uv"), "what is installed is what is locked"
