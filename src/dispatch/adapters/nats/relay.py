@@ -18,7 +18,7 @@ from nats.js.errors import APIError
 
 from dispatch.adapters.nats.batches import Batches, Message, in_batches
 from dispatch.adapters.nats.fence import Fence, StreamReplaced
-from dispatch.adapters.nats.following import PAUSE_AFTER_ACCIDENT_S, Pace, either, follow
+from dispatch.adapters.nats.following import PAUSE_AFTER_ACCIDENT_S, either, follow
 from dispatch.adapters.nats.streams import (
     STREAM_FULL,
     WORK_STREAM,
@@ -38,8 +38,6 @@ THROUGH = "Dispatch-Through"
 """Header: the work of all events up to this position is in the stream once this message is."""
 
 EVENTS_PER_READ = 5_000
-PACE = Pace(rest=1.0)
-"""A worker's append follows soon upon the one that gave it its work, and mostly asks for none: one look for both."""
 GAP_S = 0.002
 """What two processes append at the same moment may be told in the wrong order: for so long the first is waited for."""
 READ_EVERY_S = 0.2
@@ -75,7 +73,7 @@ class Relay:
         """Publish until `stop` is set."""
         self._wake, self._stop = wake, stop
         try:
-            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop, pace=PACE)
+            await follow(self._take_up, self._step, self._interrupted, wake=wake, stop=stop)
         finally:
             await self._batches.close()
 
