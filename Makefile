@@ -2,6 +2,7 @@ PYTHON ?= python3
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)  # a pyenv shim may exist and not run
 RUN = $(UV) run --frozen
 export UV_PYTHON_DOWNLOADS := never
+unexport PYTHONDONTWRITEBYTECODE  # Where it is set, each of hundreds of processes would compile every module anew.
 .DEFAULT_GOAL := help
 .PHONY: help run test coverage audit format check build acceptance bench stress fuzz docker-up docker-down clean
 

@@ -1,5 +1,7 @@
 """Servers for tests. Each pytest-xdist worker has its own, started when first asked for."""
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,10 @@ import pytest
 from dispatch.adapters.embedded.nats import EmbeddedNats
 from dispatch.adapters.embedded.postgres import EmbeddedPostgres
 from servers import EXTERNAL_DATABASE_URL, fresh_database
+
+# Hundreds of processes are started: where the environment forbids compiled modules, each would compile a thousand anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
