@@ -28,7 +28,7 @@ class Wakeups:
         self._loop = asyncio.get_running_loop()
         self._parts: list[Part] = []
         self._saying = threading.Lock()
-        self._listeners: list[tuple[asyncio.Event, Hear]] = []
+        self._listeners: list[tuple[asyncio.Event, Hear | None]] = []
         self._publishing: set[asyncio.Future[None]] = set()
 
     def announce(self, advance: Advance) -> None:
@@ -41,7 +41,7 @@ class Wakeups:
             with suppress(RuntimeError):  # The loop was closed meanwhile: nobody is left to be woken.
                 self._loop.call_soon_threadsafe(self._publish_soon)
 
-    async def listen(self, hear: Hear = lambda parts: None) -> asyncio.Event:
+    async def listen(self, hear: Hear | None = None) -> asyncio.Event:
         """An event of the listener's own, set whenever the ledger has grown; it clears the event before it looks.
 
         `hear` is told by what, before the event is set; it may be told the same twice.
@@ -49,8 +49,9 @@ class Wakeups:
         event = asyncio.Event()
 
         async def on_message(message: Msg) -> None:
-            with suppress(msgspec.MsgspecError):  # Said by another version of dispatch: what came is read.
-                hear(_PARTS.decode(message.data))
+            if hear is not None:
+                with suppress(msgspec.MsgspecError):  # Said by another version of dispatch: what came is read.
+                    hear(_PARTS.decode(message.data))
             event.set()
 
         await self._client.subscribe(ADVANCED_SUBJECT, cb=on_message)
@@ -76,7 +77,8 @@ class Wakeups:
         with self._saying:
             parts, self._parts = self._parts, []
         for event, hear in self._listeners:
-            hear(parts)
+            if hear is not None:
+                hear(parts)
             event.set()
         if self._client.is_connected:
             publishing = asyncio.ensure_future(self._publish(parts))

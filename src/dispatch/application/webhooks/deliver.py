@@ -124,4 +124,5 @@ class Deliver:
         cause = Cause(command_id=asked, correlation_id=identity_, actor=ACTOR)
         with suppress(EndpointUnknown):  # It was removed meanwhile.
             if handle(self._ledger, decider, identity_, command, cause):
+                self._queue.meet([identity_])  # Whoever sends to it looks again.
                 log.warning("endpoint.disabled", endpoint=endpoint.name, reason=reason)

@@ -1,10 +1,12 @@
 """Every endpoint as it is now, for whoever sends to it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 from dispatch.application.ports.ledger import EventLedger
 from dispatch.application.ports.webhooks import WebhookQueue
 from dispatch.domain.endpoint.decide import decider
+from dispatch.domain.endpoint.events import Event
 from dispatch.domain.endpoint.state import Endpoint
 
 
@@ -27,14 +29,12 @@ class EndpointsNow:
     def look(self) -> None:
         """See what has changed. Raises LedgerUnavailable."""
         met = self._queue.met()
-        self.load([name for name, revision in met.items() if self._met.get(name) != revision])
+        changed = [name for name, revision in met.items() if self._met.get(name) != revision]
+        if changed:
+            found = self._ledger.load_many(changed).items()
+            seen = {name: decider.fold(cast("Sequence[Event]", history.events)) for name, history in found}
+            self._endpoints = {**self._endpoints, **seen}  # Others may be reading it.
         self._met = met
-
-    def load(self, endpoint_ids: list[str]) -> None:
-        """See these as the ledger has them at this moment. Raises LedgerUnavailable."""
-        if endpoint_ids:
-            found = {name: decider.fold(one.events) for name, one in self._ledger.load_many(endpoint_ids).items()}  # type: ignore[arg-type]  # Of endpoints' streams.
-            self._endpoints = {**self._endpoints, **found}  # Another thread may be looking.
 
 
 NOBODY = Endpoint()

@@ -72,9 +72,6 @@ async def _deliver(webhooks: Webhooks, endpoint_id: str, over: asyncio.Event) ->
 
     try:
         made = await webhooks.deliver(endpoint_id, look)
-        await asyncio.to_thread(
-            webhooks.endpoints.load, [endpoint_id]
-        )  # It may have been disabled over what came of it.
         log.info("webhooks.sent", endpoint=look().name, attempts=made)
     except (LedgerUnavailable, KeyMissing) as accident:
         log.warning("webhooks.interrupted", accident=type(accident).__name__)
