@@ -48,10 +48,10 @@ async def test_one_that_was_disabled_over_an_answer_is_seen_before_that_is_follo
     world: World, hooks: Receiver, endpoints: EndpointsNow
 ):
     register(world, hooks)
-    await asyncio.to_thread(endpoints.look)
     hooks.answer = lambda _: (410, {}, b"")
     world.open_jobs()
     await asyncio.to_thread(world.followed)
+    await asyncio.to_thread(endpoints.look)
     async with open_webhooks(world.desk) as webhooks:
         await webhooks.deliver(CRM, lambda: endpoints[CRM])
     await asyncio.to_thread(endpoints.look)
