@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import msgspec
+from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from dispatch.adapters.nats.streams import WORK_STREAM, work_subject
@@ -24,6 +25,15 @@ async def until(asked: Callable[[], T | Awaitable[T]], within_s: float = WITHIN_
             if answer:
                 return answer
             await asyncio.sleep(0.01)
+
+
+async def flushed(client: Client) -> None:
+    """Return when the server has all that the client said: what it publishes, what it subscribed to.
+
+    One flush does not tell: nats-py writes its PING to the socket at once, past the SUB that waits for the flusher.
+    """
+    for _ in range(2):
+        await client.flush()
 
 
 async def chunks(js: JetStreamContext) -> list[tuple[str, list[str]]]:

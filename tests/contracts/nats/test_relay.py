@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 from msgspec.structs import replace
-from streaming import asked_for, chunks, running, until
+from streaming import asked_for, chunks, flushed, running, until
 from structlog.testing import capture_logs
 
 import examples
@@ -103,7 +103,7 @@ async def test_a_relay_that_dies_between_two_chunks_leaves_neither_and_skips_not
     monkeypatch.setattr(client, "publish", dies)
     with pytest.raises(asyncio.CancelledError):
         await relay._publish_next()
-    await client.flush()
+    await flushed(client)
     assert await chunks(js) == []
     successor, wake = Relay(ledger, sheet, other, STAGES), asyncio.Event()
     async with running(lambda stop: successor.follow(wake, stop)):

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from streaming import asked_for, running, until
+from streaming import asked_for, flushed, running, until
 
 from dispatch.adapters.ledger.postgres import PostgresLedger
 from dispatch.adapters.ledger.recorder import LedgerRecorder, open_datastore
@@ -99,7 +99,7 @@ async def telling(ledger, database_url, sheet, client, clients, reads, is_heard,
     monkeypatch.setattr(ledger, "read", counted)
     told = Told()
     wake = await Wakeups(client).listen(lambda parts: told.hear([part for part in parts if is_heard[0](part)]))
-    await client.flush()
+    await flushed(client)
     theirs = PostgresLedger(LedgerRecorder(open_datastore(database_url)), Wakeups(await clients()).announce)
     relay = Relay(ledger, sheet, client, STAGES, told)
     try:
@@ -167,7 +167,7 @@ async def test_an_append_of_which_a_part_was_refused_is_read(telling, js):
 async def test_more_than_nats_would_take_is_told_as_a_head_alone(client, clients):
     heard, there = [], await clients()
     wake = await Wakeups(there).listen(heard.extend)
-    await there.flush()
+    await flushed(there)
     here = Wakeups(client)
     work = (Work("verify", tuple(new_id() for _ in range(BYTES_MAX // 36))),)
     here._parts = [Part(0, 7, work)]
@@ -180,7 +180,7 @@ async def test_more_than_nats_would_take_is_told_as_a_head_alone(client, clients
 async def test_words_of_another_version_still_wake(client, clients):
     heard, there = [], await clients()
     wake = await Wakeups(there).listen(heard.extend)
-    await there.flush()
+    await flushed(there)
     await client.publish("dispatch.ledger.advanced", msgspec.json.encode({"head": 7}))
     await asyncio.wait_for(wake.wait(), 10)
     assert heard == []

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from streaming import until
+from streaming import flushed, until
 
 from dispatch.adapters.nats.connection import connect
 from dispatch.adapters.nats.wakeups import Wakeups
@@ -14,9 +14,10 @@ pytestmark = pytest.mark.nats
 
 @pytest.mark.acceptance("2.01", part="event-driven: who appends wakes those who follow")
 async def test_an_announcement_from_a_thread_is_heard_by_another_client(clients):
-    here, there = Wakeups(await clients()), Wakeups(await clients())
+    client = await clients()
+    here, there = Wakeups(await clients()), Wakeups(client)
     heard = await there.listen()
-    await there._client.flush()
+    await flushed(client)
     await asyncio.to_thread(here.announce, Advance(7))
     await asyncio.wait_for(heard.wait(), 10)
 
