@@ -105,3 +105,15 @@ def test_why_says_who_paused_it_and_how_it_goes_on(closed: tuple, target: str):
     assert said.next == f"it goes on after `dispatch resume {target}`"
     assert said.inputs == {"by": "ann", "since": NOON.isoformat(), "until": None}
     assert why(world.ledger, job, {gate_key(PauseScope.STAGE, "verify"): GATE}) == why(world.ledger, job)
+
+
+def test_it_says_whether_it_would_ask():
+    gates, now = Gates(), [0.0]
+    keeper = Gatekeeper(gates, lambda jobs: None, lambda: now[0])
+    assert not keeper.is_fresh
+    keeper.look()
+    assert keeper.is_fresh
+    keeper.stage("validate")
+    assert gates.asked == 1
+    now[0] = LOOK_EVERY_S
+    assert not keeper.is_fresh

@@ -41,6 +41,28 @@ async def test_it_seals_exports_and_copies_the_last_checkpoint_out_when_it_stops
     assert [one.size for one in exports.all()] == [3, 5]
 
 
+async def test_under_a_load_that_never_ends_checkpoints_are_few_and_are_copied_out(
+    sealer: Sealer, grow, exports: CheckpointFolder, monkeypatch
+):
+    steps, seal = [], sealer.step
+
+    def step_and_grow() -> int:
+        steps.append(seal())
+        grow(1)
+        return steps[-1]
+
+    monkeypatch.setattr(sealer, "step", step_and_grow)
+    over = asyncio.Event()
+    grow(3)
+    playing = asyncio.create_task(role._seal(sealer, 3_600.0, over))
+    try:
+        await until(lambda: exports.latest() is not None)
+        assert steps == [3]
+    finally:
+        over.set()
+        await playing
+
+
 async def test_what_cannot_be_sealed_is_an_alarm_and_not_the_end(sealer: Sealer, grow, superuser, monkeypatch):
     monkeypatch.setattr(role, "SEAL_EVERY_S", 0.05)
     monkeypatch.setattr(role, "PAUSE_AFTER_REFUSAL_S", 0.05)

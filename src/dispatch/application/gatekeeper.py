@@ -25,6 +25,11 @@ class Gatekeeper:
         self._closed: Mapping[str, Gate] = {}
         self._looked_at = float("-inf")
 
+    @property
+    def is_fresh(self) -> bool:
+        """Would an answer come without a look at Postgres?"""
+        return self._clock() - self._looked_at < LOOK_EVERY_S
+
     def stage(self, name: str) -> Gate | None:
         """What keeps this stage from being worked at."""
         return self._first(gate_key(PauseScope.EVERYTHING), gate_key(PauseScope.STAGE, name))
@@ -45,7 +50,7 @@ class Gatekeeper:
 
     def look(self) -> Mapping[str, Gate]:
         """Every closed gate."""
-        if self._clock() - self._looked_at >= LOOK_EVERY_S:
+        if not self.is_fresh:
             with suppress(LedgerUnavailable):  # Nobody can record anything now either.
                 self._closed = self._gates.closed()
             self._looked_at = self._clock()

@@ -7,7 +7,7 @@ import msgspec
 from psycopg.rows import dict_row
 from psycopg_pool import ConnectionPool
 
-from dispatch.adapters.postgres.pool import transaction
+from dispatch.adapters.postgres.pool import statements
 from dispatch.application.control import PauseRow
 from dispatch.application.ports.gates import Gate, gate_key
 from dispatch.domain.control.events import PauseScope
@@ -39,7 +39,7 @@ class PostgresGates:
         return self._rows(f"{ROWS} {ELAPSED}")
 
     def _rows(self, statement: str, **asked: int) -> list[PauseRow]:
-        with transaction(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+        with statements(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             return [_row(row) for row in cursor.execute(statement, asked).fetchall()]
 
 

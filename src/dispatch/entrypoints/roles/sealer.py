@@ -8,7 +8,7 @@ import structlog
 
 from dispatch.adapters.postgres.leadership import leadership
 from dispatch.adapters.seal.notes import KeyInvalid
-from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.seal.sealer import EVENTS_PER_CHECKPOINT, Sealer, SealRefused
 from dispatch.entrypoints.roles.context import RoleContext, either
 
 log = structlog.get_logger(__name__)
@@ -33,8 +33,8 @@ async def _seal(sealer: Sealer, checkpoint_every_s: float, over: asyncio.Event) 
     while not over.is_set():
         pause_s = SEAL_EVERY_S
         try:
-            while await asyncio.to_thread(sealer.step) and not over.is_set():
-                pass
+            while await asyncio.to_thread(sealer.step) >= EVENTS_PER_CHECKPOINT and not over.is_set():
+                pass  # What came meanwhile is sealed with what comes next: a signature for each append is for nobody.
             now = time.monotonic()
             await asyncio.to_thread(sealer.check_strays, everything=now >= count_all_at)
             count_all_at = now + COUNT_ALL_EVERY_S if now >= count_all_at else count_all_at

@@ -23,7 +23,8 @@ async def run(context: RoleContext) -> None:
             await _run_stage(run_stage, queue, streams)
 
         async def closed(queue: str) -> str:
-            gate = await asyncio.to_thread(app.gatekeeper.stage, queue)
+            gates = app.gatekeeper
+            gate = gates.stage(queue) if gates.is_fresh else await asyncio.to_thread(gates.stage, queue)
             return "paused" if gate else await run_stage.closed(queue)
 
         worker = Worker(
