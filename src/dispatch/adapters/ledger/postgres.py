@@ -12,7 +12,7 @@ from eventsourcing.persistence import InterfaceError, OperationalError, Persiste
 from psycopg.rows import tuple_row
 from psycopg_pool import PoolTimeout
 
-from dispatch.adapters.codec import decode
+from dispatch.adapters.codec import decode, decode_together
 from dispatch.adapters.ledger.committer import Answer, GroupCommitter
 from dispatch.adapters.ledger.copying import (
     COLUMNS,
@@ -22,7 +22,7 @@ from dispatch.adapters.ledger.copying import (
     encoded_ahead,
     plain_persons,
 )
-from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, text_array, uuid_array, uuid_bytes
+from dispatch.adapters.ledger.framing import Array, Framed, arrays, framed, text_array, uuid_array, uuids_bytes
 from dispatch.adapters.ledger.recorder import LedgerRecorder
 from dispatch.adapters.upcasting import SHAPES
 from dispatch.application.ports.ledger import (
@@ -42,9 +42,13 @@ APPEND = (
     "%b::uuid[], %b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::uuid[], %b::uuid[])"
 )
 COPY = f"COPY ledger.stored_events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-LOAD = (
-    "SELECT uuid_send(originator_id), topic, state FROM ledger.stored_events"
-    " WHERE originator_id = ANY(%b::uuid[]) ORDER BY originator_id, originator_version"
+LOAD = (  # One row a stream: psycopg makes some objects of each, and most of its time goes there.
+    "SELECT uuid_send(originator_id), string_agg(topic, ' ' ORDER BY originator_version),"
+    " string_agg(state, '\\x0a' ORDER BY originator_version)"
+    " FROM ledger.stored_events WHERE originator_id = ANY(%b::uuid[]) GROUP BY originator_id"
+)
+LOAD_APART = (
+    "SELECT topic, state FROM ledger.stored_events WHERE originator_id = ANY(%b::uuid[]) ORDER BY originator_version"
 )
 VERSION = "SELECT coalesce(max(originator_version), 0) FROM ledger.stored_events WHERE originator_id = %s::text::uuid"
 RECORDED = (
@@ -88,11 +92,18 @@ class PostgresLedger:
         return self.load_many([stream])[stream]
 
     def load_many(self, streams: Sequence[str]) -> dict[str, History]:
-        asked = {stream: uuid_bytes(stream) for stream in streams}
-        events: dict[bytes, list[Any]] = {stream: [] for stream in asked.values()}
-        for stream, topic, state in self._read(LOAD, (uuid_array(events),)):
-            events[stream].append(decode(topic, state))
-        return {stream: History(len(events[key]), events[key]) for stream, key in asked.items()}
+        asked = dict(zip(streams, uuids_bytes(streams), strict=True))
+        found = {
+            stream: self._history(stream, names, states)
+            for stream, names, states in self._read(LOAD, (uuid_array(set(asked.values())),))
+        }
+        return {stream: found.get(key) or History(0, []) for stream, key in asked.items()}
+
+    def _history(self, stream: bytes, names: str, states: bytes) -> History:
+        events = decode_together(names, states)
+        if events is None:
+            events = [decode(name, state) for name, state in self._read(LOAD_APART, (uuid_array([stream]),))]
+        return History(len(events), events)
 
     def append(self, appends: Sequence[Append]) -> list[Answer]:
         return self._committer.submit(framed(appends)) if appends else []
