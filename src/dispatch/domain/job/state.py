@@ -50,6 +50,7 @@ class JobStatus(StrEnum):
 
 AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 """An attempt is to be made, now or when it is due."""
+RUNNING, WAITING = JobStatus.RUNNING, JobStatus.WAITING  # Looked up once: an enumeration is slow at it.
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
@@ -123,27 +124,30 @@ def evolve(job: Job, event: Event) -> Job:
     match event:  # The most frequent one first: each case that does not match takes its time.
         case StageCompleted():
             # Numbers do not repeat within a stage.
-            made = event.attempt if event.next_stage == event.stage else job.attempts_before
+            stage, attempt = event.stage, event.attempt
+            made = attempt if event.next_stage == stage else job.attempts_before
+            is_sent = stage == "dispatch"
             return replace(
                 job,
-                status=JobStatus.RUNNING,
-                stage=event.next_stage or event.stage,
+                status=RUNNING,
+                stage=event.next_stage or stage,
                 attempts=made,
                 forgiven=made,
                 started_attempt=0,
                 provider="",
                 passed_over=(),
                 in_doubt=False,
-                attempted=max(job.attempted, event.attempt),
+                attempted=attempt if attempt > job.attempted else job.attempted,
                 due_at=None,
                 outputs=_outputs(job, event),
                 person=event.person or job.person,
-                sent=job.sent or event.stage == "dispatch",
-                sent_at=event.at if event.stage == "dispatch" else job.sent_at,
+                sent=is_sent or job.sent,
+                sent_at=event.at if is_sent else job.sent_at,
             )
         case JobOpened():
+            is_waiting = event.is_waiting
             return Job(
-                status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
+                status=WAITING if is_waiting else RUNNING,
                 stage=event.route[0],
                 route=event.route,
                 batch_id=event.batch_id,
@@ -155,7 +159,7 @@ def evolve(job: Job, event: Event) -> Job:
                 person=event.person,
                 permission=event.permission,
                 details=event.details,
-                due_at=event.scheduled_at if event.is_waiting else None,
+                due_at=event.scheduled_at if is_waiting else None,
                 channel=event.channel,
                 priority=event.priority,
             )
@@ -246,7 +250,10 @@ def evolve(job: Job, event: Event) -> Job:
 
 def _outputs(job: Job, event: StageCompleted) -> dict[str, Output]:
     """What the stages found out; one that the job comes to anew begins without what it found before."""
-    found = {**job.outputs, event.stage: event.output} if event.output else job.outputs
+    found = job.outputs
+    if event.output:
+        found = found.copy()
+        found[event.stage] = event.output
     return found if event.next_stage in ("", event.stage) else _without(found, event.next_stage)
 
 
