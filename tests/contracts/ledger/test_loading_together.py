@@ -13,7 +13,14 @@ OPENED, FAILED = (codec.encode(event) for event in ONE_OF_EACH if type(event).__
 
 
 def together(stored):
-    return codec.decode_together(" ".join(name for name, _ in stored), b"\n".join(state for _, state in stored))
+    """Two streams of the same events."""
+    names, states = " ".join(name for name, _ in stored), b"\n".join(state for _, state in stored)
+    decoded = codec.decode_together(f"{names}\n{names}", states + b"\n" + states)
+    if decoded is None:
+        return None
+    one, two = decoded
+    assert one == two
+    return one
 
 
 def test_every_event_is_read_together_as_alone():
