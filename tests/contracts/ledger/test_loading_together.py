@@ -4,10 +4,11 @@ import psycopg
 import pytest
 
 from dispatch.adapters import codec
+from dispatch.adapters.ledger import postgres
 from dispatch.adapters.upcasting import STEPS, EventUnreadable, Shapes
 from dispatch.domain.events import REGISTRY
 from examples import ONE_OF_EACH
-from ledgers import follow, new_id, start
+from ledgers import follow, new_id, opened_job, start
 
 OPENED, FAILED = (codec.encode(event) for event in ONE_OF_EACH if type(event).__name__ in {"JobOpened", "StageFailed"})
 
@@ -53,6 +54,11 @@ def test_what_cannot_be_read_together_is_left_to_who_says_why(stored):
         codec.decode(*stored)
 
 
+@pytest.fixture(autouse=True)
+def together_always(monkeypatch):
+    monkeypatch.setattr(postgres, "TOGETHER_FROM", 1)
+
+
 @pytest.fixture
 def rows(postgres_ledger, database_url):
     """Put rows into the ledger's table by hand; answers the stream, which begins with a good event."""
@@ -70,6 +76,23 @@ def rows(postgres_ledger, database_url):
         return stream
 
     return put
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("together_from", [1, 1_000])
+def test_many_streams_are_read_alike_together_and_apart(postgres_ledger, monkeypatch, together_from: int):
+    monkeypatch.setattr(postgres, "TOGETHER_FROM", together_from)
+    streams, unknown = [new_id() for _ in range(150)], new_id()
+    postgres_ledger.append([start(stream) for stream in streams])
+    postgres_ledger.append([follow(stream, 1) for stream in streams[::3]])
+    histories = postgres_ledger.load_many([unknown, *streams])
+    assert list(histories) == [unknown, *streams]
+    assert histories[unknown].version == 0
+    for number, stream in enumerate(streams):
+        opened, *more = histories[stream].events
+        assert opened == opened_job(stream)
+        assert (histories[stream].version, len(more)) == ((1, 0) if number % 3 else (2, 1))
+        assert {event.job_id for event in histories[stream].events} == {stream}
 
 
 @pytest.mark.postgres

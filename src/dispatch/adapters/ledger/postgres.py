@@ -42,7 +42,7 @@ APPEND = (
     "%b::uuid[], %b::bigint[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::text[], %b::uuid[], %b::uuid[])"
 )
 COPY = f"COPY ledger.stored_events ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-LOAD = (  # Four rows, of a quarter of the streams each: psycopg would take longer for a row than decoding it takes.
+LOAD = (  # In four rows, of a quarter of the streams each: psycopg is woken and makes objects a few times only.
     "SELECT string_agg(stream, ''), string_agg(topics, E'\\n'), string_agg(states, '\\x0a') FROM ("
     "SELECT uuid_send(originator_id) AS stream, string_agg(topic, ' ' ORDER BY originator_version) AS topics,"
     " string_agg(state, '\\x0a' ORDER BY originator_version) AS states"
@@ -70,6 +70,8 @@ READ_KINDS = (
 )
 TRACE = f"{RECORDED} WHERE originator_id = %s::text::uuid ORDER BY originator_version"
 HEAD = "SELECT coalesce(max(notification_id), 0) FROM ledger.stored_events"
+TOGETHER_FROM = 100
+"""So many streams are worth it that Postgres joins their events. Of fewer it takes longer to plan than it saves."""
 ATTEMPTS_MAX = 5
 PAUSE_FIRST_S = 0.1
 
@@ -96,18 +98,22 @@ class PostgresLedger:
 
     def load_many(self, streams: Sequence[str]) -> dict[str, History]:
         asked = dict(zip(streams, uuids_bytes(streams), strict=True))
+        keys = set(asked.values())
+        found = self._load_together(keys) if len(keys) >= TOGETHER_FROM else self._load_apart(keys)
+        return {stream: found.get(key) or History(0, []) for stream, key in asked.items()}
+
+    def _load_together(self, streams: Collection[bytes]) -> dict[bytes, History]:
         found: dict[bytes, History] = {}
-        for keys, names, states in self._read(LOAD, (uuid_array(set(asked.values())),)):
+        for keys, names, states in self._read(LOAD, (uuid_array(streams),)):
             part = [keys[at : at + 16] for at in range(0, len(keys), 16)]
             decoded = decode_together(names, states)
-            if decoded is None:
+            if decoded is None:  # One of them is not of today, or cannot be read.
                 found |= self._load_apart(part)
             else:
                 found |= zip(part, map(_history, decoded), strict=True)
-        return {stream: found.get(key) or History(0, []) for stream, key in asked.items()}
+        return found
 
-    def _load_apart(self, streams: Sequence[bytes]) -> dict[bytes, History]:
-        """Event by event, for streams with one that is not of today, or not readable."""
+    def _load_apart(self, streams: Collection[bytes]) -> dict[bytes, History]:
         events: dict[bytes, list[Event]] = {stream: [] for stream in streams}
         for stream, name, state in self._read(LOAD_APART, (uuid_array(streams),)):
             events[stream].append(decode(name, state))
