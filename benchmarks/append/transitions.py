@@ -1,10 +1,18 @@
-"""Batched transitions: load, decide and append for 500 jobs at a time."""
+"""Batched transitions: load, decide and append for 500 jobs at a time.
 
+As many batches are in hand at once, each in a thread, as a worker has chunks (`DISPATCH_WORKER_LANES`): while Postgres
+records one, the next is loaded and decided. One batch after the other, as a command over many jobs takes them, stands
+beside it.
+"""
+
+import asyncio
+from collections.abc import Sequence
 from uuid import UUID
 
 from eventsourcing.persistence import StoredEvent
 
 from benchmarks import stock
+from benchmarks.append.next_steps import LANES
 from benchmarks.append.tables import (
     DESIGN,
     ISSUE,
@@ -30,6 +38,7 @@ from benchmarks.jobs import (
 from benchmarks.lab import Lab, count_rows
 from dispatch.adapters.codec import decode
 from dispatch.application.handle import handle_many
+from dispatch.application.ports.ledger import EventLedger
 from dispatch.domain.job.decide import decider
 
 BATCH_SIZE = 500
@@ -56,12 +65,11 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
         )
         stage_rows(url, ((number // BATCH_SIZE, row) for number, row in enumerate(rows)))
 
-    def ours() -> Timed:
+    def ours(lanes: int) -> Timed:
         with lab.ledger(f"ledger with {count} jobs", lambda url: fill_ledger(url, jobs)) as (ledger, url):
             ledger.load_many(job_ids[:1])
             with Stopwatch() as watch:
-                for chunk in chunks(job_ids, BATCH_SIZE):
-                    handle_many(ledger, decider, [(job_id, next_step(job_id)) for job_id in chunk], CAUSE)
+                asyncio.run(_run(ledger, job_ids, lanes))
             assert count_rows(url, LEDGER_TABLE) == 1 + 5 * count
         return Timed(count, watch.seconds)
 
@@ -92,9 +100,28 @@ def contest(lab: Lab, count: int, count_stock: int) -> Contest:
         unit="transitions/s",
         about=f"{count:,} jobs of four events get one more: load, decide, append, {BATCH_SIZE} jobs at a time.",
         contestants=[
-            Contestant("dispatch, handle_many", "ours", ours, "one load and one append a batch"),
+            Contestant(
+                "dispatch, handle_many",
+                "ours",
+                lambda: ours(LANES),
+                f"one load and one append a batch, {LANES} batches in hand at once, as a worker has them",
+            ),
+            Contestant(
+                "... one batch after the other", "ours", lambda: ours(1), "nothing is done while Postgres works"
+            ),
             Contestant(peer, "peer", library, "select_events + insert_events a job, with our codec and decider"),
             Contestant(limit, "limit", in_sql, "the rows lie ready in a table: nothing loaded, decided or sent"),
         ],
         goals=[Goal(20, (peer,), ISSUE), Goal(0.33, (limit,), f"{DESIGN} P6")],
     )
+
+
+async def _run(ledger: EventLedger, job_ids: Sequence[str], lanes: int) -> None:
+    waiting = iter(chunks(job_ids, BATCH_SIZE))
+
+    async def lane() -> None:
+        for chunk in waiting:
+            commands = [(job_id, next_step(job_id)) for job_id in chunk]
+            await asyncio.to_thread(handle_many, ledger, decider, commands, CAUSE)
+
+    await asyncio.gather(*(lane() for _ in range(lanes)))

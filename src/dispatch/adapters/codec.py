@@ -1,13 +1,15 @@
 """How events become bytes and back: msgspec JSON, byte-stable, readable by SQL, under our own closed set of names."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
-from dispatch.adapters.upcasting import SHAPES, EventUnreadable
+from dispatch.adapters.upcasting import SHAPES, EventUnreadable, Shapes
 from dispatch.domain.events import Event
 
 _ENCODER = msgspec.json.Encoder()
+_ANY_EVENT: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _NAMES = SHAPES.names
 _DECODERS = SHAPES.decoders
 
@@ -49,3 +51,40 @@ def decode(name: str, state: bytes | memoryview) -> Event:
         return decoder.decode(state)
     except msgspec.MsgspecError as error:
         raise EventUnreadable(name, str(error)) from error
+
+
+NAMES_KEPT = 400
+"""Characters. The streams of jobs are of few kinds, and those come again and again; long ones do not."""
+
+
+def decode_together(names: str, states: bytes) -> list[list[Event]] | None:
+    """What `decode` makes of the events of some streams, in half the time: their states in lines, one after the other;
+    the names of a stream in a line, with spaces between.
+
+    None where one of them must be lifted first, or is not readable: then `decode` lifts it, or says what is wrong.
+    """
+    try:
+        events = _ANY_EVENT.decode_lines(states)
+    except msgspec.MsgspecError:
+        return None
+    streams, expected, start = [], list[type[Event] | None](), 0
+    for line in names.split("\n"):
+        kinds = kinds_named(line) if len(line) <= NAMES_KEPT else kinds_named.__wrapped__(line)
+        expected += kinds
+        start, mine = start + len(kinds), events[start : start + len(kinds)]
+        streams.append(mine)
+    return streams if list(map(type, events)) == expected else None
+
+
+def kinds_that_stand(shapes: Shapes[Event]) -> dict[str, type[Event]]:
+    """By stored name, the events that are read as they stand."""
+    return {name: decoder.type for name, decoder in shapes.decoders.items()}
+
+
+_READ_AS_IT_STANDS = kinds_that_stand(SHAPES)
+
+
+@lru_cache(1_000)
+def kinds_named(names: str) -> list[type[Event] | None]:
+    """The events of these names, None for each that does not stand."""
+    return [_READ_AS_IT_STANDS.get(name) for name in names.split(" ")]

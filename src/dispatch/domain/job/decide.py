@@ -54,7 +54,7 @@ from dispatch.domain.job.refusals import (
     ScheduledTooFarAhead,
 )
 from dispatch.domain.job.rerouting import archive, reroute
-from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve
+from dispatch.domain.job.state import AT_A_STAGE, Job, JobStatus, evolve, evolve_all
 
 SCHEDULED_LATE_MAX = timedelta(minutes=1)
 """So far back a scheduled time may be and the job is driven on at once: clocks differ, and requests take their time."""
@@ -287,4 +287,4 @@ def _answers(job: Job, stage: str, attempt: int) -> bool:
     return job.status in AT_A_STAGE and job.stage == stage and job.attempts + 1 == attempt
 
 
-decider: Decider[Command, Event, Job] = Decider(initial=Job, decide=decide, evolve=evolve)
+decider: Decider[Command, Event, Job] = Decider(initial=Job, decide=decide, evolve=evolve, evolve_all=evolve_all)

@@ -1,5 +1,6 @@
 """What deciding about a job needs to know."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -50,6 +51,7 @@ class JobStatus(StrEnum):
 
 AT_A_STAGE = frozenset({JobStatus.RUNNING, JobStatus.WAITING})
 """An attempt is to be made, now or when it is due."""
+RUNNING, WAITING = JobStatus.RUNNING, JobStatus.WAITING  # Looked up once: an enumeration is slow at it.
 ENDED = frozenset({JobStatus.BLOCKED, JobStatus.DELIVERED, JobStatus.CANCELLED, JobStatus.ARCHIVED})
 
 
@@ -122,28 +124,11 @@ def evolve(job: Job, event: Event) -> Job:
     """The job after this event."""
     match event:  # The most frequent one first: each case that does not match takes its time.
         case StageCompleted():
-            # Numbers do not repeat within a stage.
-            made = event.attempt if event.next_stage == event.stage else job.attempts_before
-            return replace(
-                job,
-                status=JobStatus.RUNNING,
-                stage=event.next_stage or event.stage,
-                attempts=made,
-                forgiven=made,
-                started_attempt=0,
-                provider="",
-                passed_over=(),
-                in_doubt=False,
-                attempted=max(job.attempted, event.attempt),
-                due_at=None,
-                outputs=_outputs(job, event),
-                person=event.person or job.person,
-                sent=job.sent or event.stage == "dispatch",
-                sent_at=event.at if event.stage == "dispatch" else job.sent_at,
-            )
+            return _completed(job, (event,))
         case JobOpened():
+            is_waiting = event.is_waiting
             return Job(
-                status=JobStatus.WAITING if event.is_waiting else JobStatus.RUNNING,
+                status=WAITING if is_waiting else RUNNING,
                 stage=event.route[0],
                 route=event.route,
                 batch_id=event.batch_id,
@@ -155,7 +140,7 @@ def evolve(job: Job, event: Event) -> Job:
                 person=event.person,
                 permission=event.permission,
                 details=event.details,
-                due_at=event.scheduled_at if event.is_waiting else None,
+                due_at=event.scheduled_at if is_waiting else None,
                 channel=event.channel,
                 priority=event.priority,
             )
@@ -244,10 +229,52 @@ def evolve(job: Job, event: Event) -> Job:
             return replace(job, receipts={**job.receipts, event.message_id: said})
 
 
-def _outputs(job: Job, event: StageCompleted) -> dict[str, Output]:
-    """What the stages found out; one that the job comes to anew begins without what it found before."""
-    found = {**job.outputs, event.stage: event.output} if event.output else job.outputs
-    return found if event.next_stage in ("", event.stage) else _without(found, event.next_stage)
+def evolve_all(job: Job, events: Iterable[Event]) -> Job:
+    """`evolve`, one event after the other: of stages that were completed in a row no job in between is made."""
+    row: list[StageCompleted] = []
+    for event in events:
+        if type(event) is StageCompleted:
+            row.append(event)
+            continue
+        if row:
+            job, row = _completed(job, row), []
+        job = evolve(job, event)
+    return _completed(job, row) if row else job
+
+
+def _completed(job: Job, row: Sequence[StageCompleted]) -> Job:
+    """The job after these stages, completed one after the other."""
+    outputs, attempted, person, sent_at = job.outputs.copy(), job.attempted, job.person, None
+    for event in row:
+        stage, following = event.stage, event.next_stage
+        if event.output:
+            outputs[stage] = event.output
+        if following in outputs and following != stage:
+            del outputs[following]  # A stage that the job comes to anew begins without what it found before.
+        if event.attempt > attempted:
+            attempted = event.attempt
+        if event.person is not None:
+            person = event.person
+        if stage == "dispatch":
+            sent_at = event.at
+    made = event.attempt if following == stage else job.attempts_before  # Numbers do not repeat within a stage.
+    return replace(
+        job,
+        status=RUNNING,
+        stage=following or stage,
+        attempts=made,
+        forgiven=made,
+        started_attempt=0,
+        provider="",
+        passed_over=(),
+        in_doubt=False,
+        attempted=attempted,
+        due_at=None,
+        outputs=outputs,
+        person=person,
+        sent=job.sent or sent_at is not None,
+        sent_at=sent_at or job.sent_at,
+    )
 
 
 def _without(outputs: dict[str, Output], stage: str) -> dict[str, Output]:
