@@ -1,6 +1,7 @@
 """Servers for tests. Each pytest-xdist worker has its own, started when first asked for."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,11 @@ from servers import EXTERNAL_DATABASE_URL, fresh_database
 # Hundreds of processes are started: where the environment forbids compiled modules, each would compile a thousand anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# A shell that starts us in the background, without job control, has Ctrl-C ignored. Whoever we start would inherit
+# that, and those who end by Ctrl-C as Python has it would never end.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -49,7 +49,7 @@ def answered(one: Message, status: int = 204) -> Attempt:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not is_so():  # noqa: ASYNC110 - the queue has no event to wait for
             await asyncio.sleep(0.01)
 

@@ -12,7 +12,7 @@ from threading import Thread
 import msgspec
 import pytest
 
-from dispatch.entrypoints.supervisor.children import free_port
+from dispatch.entrypoints.supervisor.ports import held_port
 
 ROOT = Path(__file__).parents[2]
 OURS = ROOT / ".tools" / "bin" / "uv"  # Where make puts it when there is none.
@@ -87,8 +87,9 @@ def test_where_nothing_is_known_it_passes(audit: Callable[..., tuple[int, str]])
 
 
 def test_where_nobody_can_be_asked_it_says_so(audit: Callable[..., tuple[int, str]]):
-    url = f"http://127.0.0.1:{free_port()}"
-    code, said = audit(url)
-    assert (code, "NOT CHECKED for known vulnerabilities" in said) == (2, True)
-    code, said = audit(url, "--allow-unreachable")
-    assert (code, "NOT CHECKED for known vulnerabilities" in said) == (0, True)
+    with held_port() as port:
+        url = f"http://127.0.0.1:{port}"
+        code, said = audit(url)
+        assert (code, "NOT CHECKED for known vulnerabilities" in said) == (2, True)
+        code, said = audit(url, "--allow-unreachable")
+        assert (code, "NOT CHECKED for known vulnerabilities" in said) == (0, True)

@@ -27,7 +27,7 @@ def pid_of(assistant):
     return pid
 
 
-def is_gone(pid, within_s=5.0):
+def is_gone(pid, within_s=30.0):
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         try:

@@ -10,7 +10,7 @@ from dispatch.adapters.postgres import leadership as leadership_module
 from dispatch.adapters.postgres.leadership import KEYS, leadership
 
 pytestmark = pytest.mark.postgres
-WITHIN_S = 20
+WITHIN_S = 40
 LEADERS = """
 SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid::bigint << 32 | objid::bigint = %s
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -69,23 +69,22 @@ def test_checks_in_one_step_are_as_those_in_turn(limiter):
 
 def test_after_its_time_a_check_passes_again(limiter):
     rate = Rate(20, 1.0, 1)
-    assert limiter.check("k", rate).allowed
-    refused = limiter.check("k", rate)
-    assert not refused.allowed
+    while (refused := limiter.check("k", rate)).allowed:
+        pass  # On a busy machine the time of one may be over before the next one asks.
     time.sleep(refused.retry_after_s + 0.005)
     assert limiter.check("k", rate).allowed
 
 
 def test_reserving_goes_into_the_future_as_far_as_the_horizon(limiter):
-    rate = Rate(10, 1.0, 2)
-    first = limiter.reserve("k", rate, 3, horizon_s=10.0)
+    rate = Rate(10, 1000.0, 2)
+    first = limiter.reserve("k", rate, 3, horizon_s=10_000.0)
     assert (first.granted, first.at_once, first.delay_s, first.ask_again_s) == (3, 2, 0.0, 0.0)
-    assert first.interval_s == pytest.approx(0.1)
-    assert [first.starts_after_s(index) for index in range(3)] == pytest.approx([0, 0, 0.1])
+    assert first.interval_s == pytest.approx(100)
+    assert [first.starts_after_s(index) for index in range(3)] == pytest.approx([0, 0, 100])
     assert first.limited_by == "k"
-    second = limiter.reserve("k", rate, 2, horizon_s=10.0)
+    second = limiter.reserve("k", rate, 2, horizon_s=10_000.0)
     assert second.granted == 2
-    assert second.starts_after_s(0) == pytest.approx(0.2, abs=0.05), "behind those of the first"
+    assert second.starts_after_s(0) == pytest.approx(200, abs=50), "behind those of the first"
     nothing = limiter.reserve("k", rate, 1, horizon_s=0.0)
     assert nothing.granted == 0
     assert nothing.ask_again_s > 0

@@ -94,7 +94,7 @@ def test_the_same_message_may_be_said_to_have_failed_and_to_be_delivered(form):
     both = [receipt(status=status) for status in (ReceiptStatus.DELIVERED, ReceiptStatus.FAILED)]
     form.sheet.note("main", {"received": 2}, both)
     assert form.sheet.totals()[0].waiting == 2
-    form.sheet.settle(both[:1])
+    form.sheet.settle("main", {}, both[:1])
     assert [one.status for one in form.sheet.waiting(10)] == [ReceiptStatus.FAILED]
 
 
@@ -120,10 +120,23 @@ def test_what_waits_is_due_at_once_and_then_less_and_less_often(form):
 def test_no_more_than_asked_for_are_due_and_what_is_settled_is_gone(form):
     form.sheet.note("main", {"received": 3}, [receipt(f"m-{n}") for n in range(3)])
     assert len(form.sheet.due(2)) == 2
-    form.sheet.settle(form.sheet.due(10))
-    form.sheet.settle([receipt("m-0")])
+    form.sheet.settle("main", {}, form.sheet.due(10))
+    form.sheet.settle("main", {}, [receipt("m-0")])
     assert form.sheet.due(10) == []
     assert form.sheet.waiting(10) == []
+
+
+def test_who_settles_counts_each_that_still_waited_as_repeated_and_takes_off_what_it_recorded(form):
+    """Two looked at the same two at once: one has recorded both, the other found that; whoever says so first."""
+    kept = [receipt("m-1"), receipt("m-2")]
+    recorded, found = {"recorded": 2, "late": 2, "repeated": -2}, {}
+    for first, second in ((recorded, found), (found, recorded)):
+        form.sheet.note("main", {"received": 2}, kept)
+        form.sheet.settle("main", first, kept)
+        form.sheet.settle("main", second, kept)
+        [total] = form.sheet.totals()
+        assert total.received == total.recorded == total.late
+        assert (total.repeated, total.waiting) == (0, 0)
 
 
 def test_counts_are_kept_by_provider(form):

@@ -135,7 +135,7 @@ def test_a_killed_system_goes_on_where_it_was(tmp_path: Path, jobs_file: Path, s
     first.kill_all()
     assert is_in_the_middle(simulator)
     for pid in first.note["pids"].values():
-        await_gone(pid, limit_s=20)
+        await_gone(pid, limit_s=60)
     with up(data, **providers(simulator)) as second, second.app() as app:
         check(finished(app, batch_id), simulator)
 

@@ -1,12 +1,12 @@
 """docs/how_to/approve_batches.md is what happens: its commands run in order, under the settings that it exports."""
 
 import re
-import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from dispatch.entrypoints.supervisor.ports import held_port
 from end_to_end.pages import play
 from end_to_end.running import DISPATCH, environment
 
@@ -16,17 +16,13 @@ EXPORT = re.compile(r"^export (DISPATCH_\w+)=(\S+)", re.MULTILINE)
 PORT = "8080"
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
-
-
 @pytest.mark.acceptance("1.59", part="the whole way, as the how-to shows it")
 def test_the_page_shows_what_happens(tmp_path: Path):
-    port, exported = free_port(), dict(EXPORT.findall(PAGE.read_text(encoding="utf-8")))
+    exported = dict(EXPORT.findall(PAGE.read_text(encoding="utf-8")))
     assert len(exported) == 4
-    environ = environment(http_port=port) | exported
-    play(PAGE, tmp_path, environ, lambda command: command.replace(f":{PORT}/", f":{port}/"))
+    with held_port() as port:
+        environ = environment(http_port=str(port)) | exported
+        play(PAGE, tmp_path, environ, lambda command: command.replace(f":{PORT}/", f":{port}/"))
     assert not (tmp_path / ".data" / "runtime.json").exists()
 
 

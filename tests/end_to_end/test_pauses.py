@@ -85,7 +85,7 @@ def test_paused_work_rests_and_is_done_once_after_it_is_resumed(tmp_path: Path, 
         assert names == ["WorkPaused", "WorkResumed"]
 
         command(running, "resume", "batch", batch_id)
-        eventually(lambda: stats(simulator)["effects"], lambda sent: sent > 0, within_s=10)
+        eventually(lambda: stats(simulator)["effects"], lambda sent: sent > 0)
         eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.status in RESTING, 90)
         counted, seen = account(app.ledger, batch_id), stats(simulator)
         assert counted.adds_up
@@ -97,10 +97,10 @@ def test_paused_work_rests_and_is_done_once_after_it_is_resumed(tmp_path: Path, 
 def test_a_pause_with_an_end_goes_on_by_itself(tmp_path: Path, jobs_file: Path, simulator: str):
     urls = {"contact_finder_url": simulator, "email_verifier_url": simulator, "notifier_url": simulator}
     with up(tmp_path / "data", **urls) as running, running.app() as app:
-        command(running, "pause", "intake", "--for", "5s")
-        eventually(app.gatekeeper.look, bool, 5)
+        command(running, "pause", "intake", "--for", "10s")
+        eventually(app.gatekeeper.look, bool, 10)
         with jobs_file.open("rb") as rows:
             batch_id = app.receive(rows, SERVICE_JOB, jobs_file.name).batch_id
-        eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.jobs > 0, 30)
+        eventually(lambda: app.queries.batch(batch_id), lambda row: row is not None and row.jobs > 0)
         [ended] = eventually(lambda: app.control.book.pauses(ended=True), lambda rows: rows[0].resumed_at is not None)
         assert ended.resumed_by == "timers"

@@ -21,7 +21,7 @@ from dispatch.domain.job.decide import decider
 from dispatch.domain.job.events import JobDelivered, JobEscalated, ReceiptRecorded, StageCompleted, StageFailed
 from dispatch.domain.job.state import Job, JobStatus
 from dispatch.entrypoints.bootstrap import App
-from dispatch.entrypoints.supervisor.children import free_port
+from dispatch.entrypoints.supervisor.ports import held_port
 from end_to_end.running import change, dispatch, eventually, make_jobs_file, simulated, stats, up
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, pytest.mark.timeout(300)]
@@ -117,7 +117,10 @@ def agreed(app: App, batch_id: str, simulator: str, data: Path, *, cut_off: bool
     assert len({(event.message_id, event.status) for event in recorded}) == len(recorded), "each thing once"
     [total] = app.receipt_sheet.totals()
     if not cut_off:
-        assert total.received == seen["receipts"]["sent"] == seen["receipts"]["planned"]
+        arrived, again = seen["receipts"]["sent"], seen["receipts"].get("tried_again", 0)
+        assert arrived == seen["receipts"]["planned"]
+        # A request whose answer was late or an error may have been received all the same.
+        assert arrived <= total.received <= arrived + again * RECEIPTS["receipts_at_once"]
         assert total.recorded == len(recorded)
         assert total.contradicting == sum(event.contradicts for event in recorded)
         assert total.late > 0, "some came before the record of their send"
@@ -161,7 +164,11 @@ def test_each_job_ends_once_as_its_receipts_say(tmp_path: Path, jobs_file: Path,
 @pytest.mark.acceptance("X21", part="a door that is killed while receipts come in loses none of them")
 def test_a_door_that_is_killed_loses_no_receipt(tmp_path: Path, jobs_file: Path, simulator: str):
     settings = declared(tmp_path, simulator, "webhook", within_s=20)
-    with up(tmp_path / "data", "--port", str(free_port()), **settings) as running, running.app() as app:
+    with (
+        held_port() as port,
+        up(tmp_path / "data", "--port", str(port), **settings) as running,
+        running.app() as app,
+    ):
         to = f"{running.note['api_url']}/v1/receipts/texter"
         change(simulator, receipts_to=to, receipts_secret=SECRET)
         batch_id = receive(app, jobs_file)

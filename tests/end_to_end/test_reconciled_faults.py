@@ -115,7 +115,7 @@ def test_an_old_copy_of_the_stream_repeats_nothing_and_loses_nothing(tmp_path: P
         eventually(lambda: delivered(app, batch_id), lambda count: count > 100)
     first.kill_all()
     for pid in first.note["pids"].values():
-        await_gone(pid, limit_s=20)
+        await_gone(pid, limit_s=60)
     shutil.rmtree(data / "nats")
     shutil.copytree(copy, data / "nats")
     with up(data, **providers(simulator)) as second, second.app() as app:

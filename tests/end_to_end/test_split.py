@@ -35,7 +35,7 @@ def running(command: list[str], environ: dict[str, str], log: Path) -> Iterator[
     finally:
         process.terminate()
         try:
-            process.communicate(timeout=20)
+            process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -21,21 +21,21 @@ def notifier(settings: Settings) -> Declared:
 
 
 def test_both_have_one_secret_and_what_is_lost_is_asked_for_soon():
-    settings, told = with_receipts(Settings(http_port=0), "repeating")
+    settings, told = with_receipts(Settings(http_port=0), "repeating", 4711)
     assert told["receipts_to"] == f"http://127.0.0.1:{settings.http_port}/v1/receipts/notifier"
-    assert settings.http_port > 0, "the simulator has to know it before the API listens"
+    assert settings.http_port == 4711, "the simulator has to know it before the API listens"
     [secret] = notifier(settings).receipt_secrets
     assert told["receipts_secret"] == f"whsec_{base64.b64encode(secret).decode()}"
     spec = notifier(settings).spec
     assert spec.receipts is ReceiptsBy.BOTH
     assert 2 < spec.receipt_within_s < 10
     assert changed(scenario_of("repeating"), told).receipts_copies == 3
-    assert with_receipts(Settings(), "repeating")[1]["receipts_secret"] != told["receipts_secret"]
+    assert with_receipts(Settings(), "repeating", 4711)[1]["receipts_secret"] != told["receipts_secret"]
 
 
 def test_what_somebody_has_said_about_receipts_stays():
     said = Settings(notifier_receipts="webhook", notifier_receipt_secrets=OWN, notifier_receipt_within_s=90.0)
-    settings, told = with_receipts(said, "receipts")
+    settings, told = with_receipts(said, "receipts", 4711)
     assert told["receipts_secret"] == OWN
     assert settings == said
 
@@ -48,16 +48,16 @@ def test_nothing_changes_where_there_are_no_receipts_or_their_place_is_said(
     (tmp_path / "mine.toml").write_text(
         f'preset = "receipts"\nreceipts_to = "http://127.0.0.1:9"\nreceipts_secret = "{OWN}"\n', encoding="utf-8"
     )
-    assert with_receipts(Settings(), scenario) == (Settings(), {})
+    assert with_receipts(Settings(), scenario, 4711) == (Settings(), {})
 
 
 def test_where_a_file_declares_the_providers_it_says_how_receipts_come():
     settings = Settings(providers_file="providers.toml")
-    assert with_receipts(settings, "repeating") == (settings, {})
+    assert with_receipts(settings, "repeating", 4711) == (settings, {})
 
 
 def test_a_scenario_that_nobody_knows_is_said_before_anything_is_started():
     with pytest.raises(CannotStart) as refused:
-        with_receipts(Settings(), "stormy")
+        with_receipts(Settings(), "stormy", 4711)
     assert refused.value.code == "scenario_unknown"
     assert "choose from calm, demo" in refused.value.what

@@ -34,9 +34,10 @@ class MemoryReceiptSheet(ReceiptSheet):
         due = sorted((look_at, receipt.place) for receipt, _, look_at, _ in self._kept.values() if look_at <= now)
         return [self._kept[place][0] for _, place in due[:limit]]
 
-    def settle(self, receipts: Sequence[Receipt]) -> None:
-        for receipt in receipts:
-            self._kept.pop(receipt.place, None)
+    def settle(self, provider: str, counts: Mapping[str, int], receipts: Sequence[Receipt]) -> None:
+        waited = sum(self._kept.pop(receipt.place, None) is not None for receipt in receipts)
+        self._counts.setdefault(provider, Counter()).update(counts)
+        self._counts[provider][ReceiptKind.REPEATED] += waited
 
     def put_off(self, receipts: Sequence[Receipt]) -> None:
         now = self._clock()

@@ -3,17 +3,18 @@
 A receipt may come before our own record of the send is committed: then it waits, and is recorded as soon as it can be.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import cast
 from uuid import UUID
 
 import msgspec
 
 from dispatch.application.ports.clock import Clock
-from dispatch.application.ports.ledger import Append, Cause, EventLedger, VersionConflict
-from dispatch.application.ports.receipts import Receipt, ReceiptKind, ReceiptSheet, ReceiptTotals, WaitingReceipt
+from dispatch.application.ports.ledger import Append, Cause, EventLedger, LedgerUnavailable, VersionConflict
+from dispatch.application.ports.receipts import Receipt, ReceiptSheet, ReceiptTotals, WaitingReceipt
+from dispatch.application.receipt_counts import Owed, Tally
 from dispatch.domain.errors import DomainError
 from dispatch.domain.identity import command_id
 from dispatch.domain.job.commands import RecordReceipt
@@ -50,20 +51,27 @@ class TakeReceipts:
     sheet: ReceiptSheet
     clock: Clock
     chance: Callable[[], float]
+    owed: Owed = field(default_factory=Owed)
 
     def __call__(self, provider: str, receipts: Sequence[Receipt]) -> Taken:
         """Record what this provider said. What is answered is durable. Raises VersionConflict: send it again."""
-        counts = Counter[str](received=len(receipts))
-        counts[ReceiptKind.PENDING] = sum(receipt.status is ReceiptStatus.PENDING for receipt in receipts)
         final = {receipt.place: receipt for receipt in receipts if receipt.status is not ReceiptStatus.PENDING}
-        counts[ReceiptKind.REPEATED] = len(receipts) - counts[ReceiptKind.PENDING] - len(final)
-        waiting = self._record(list(final.values()), counts)
-        self.sheet.note(provider, counts, waiting)
+        pending = sum(receipt.status is ReceiptStatus.PENDING for receipt in receipts)
+        twice = len(receipts) - pending - len(final)
+        tally = Tally()
+        try:
+            waiting = self._record(list(final.values()), tally)
+            counts = tally.counts(received=len(receipts), pending=pending, repeated=twice + len(tally.repeated))
+            with self.owed.paid_with(provider, counts) as counts:
+                self.sheet.note(provider, counts, waiting)
+        except (LedgerUnavailable, VersionConflict):
+            self._count_cut_off(provider, tally)
+            raise
         return Taken(
             received=len(receipts),
-            recorded=counts[ReceiptKind.RECORDED],
-            repeated=counts[ReceiptKind.REPEATED],
-            pending=counts[ReceiptKind.PENDING],
+            recorded=len(tally.recorded),
+            repeated=twice + len(tally.repeated),
+            pending=pending,
             waiting=len(waiting),
         )
 
@@ -77,29 +85,38 @@ class TakeReceipts:
         settled = 0
         for provider in sorted({receipt.provider for receipt in due}):
             of_provider = [receipt for receipt in due if receipt.provider == provider]
-            counts = Counter[str]()
+            tally = Tally()
             try:
-                waiting = self._record(of_provider, counts)
-            except VersionConflict:  # Their jobs are busy: what was recorded of them is found recorded then.
-                self.sheet.put_off(of_provider)
-                continue
-            done = [receipt for receipt in of_provider if receipt not in waiting]
-            if done:
-                counts[ReceiptKind.LATE] = counts[ReceiptKind.RECORDED]
-                self.sheet.note(provider, counts, [])
-                self.sheet.settle(done)
-            self.sheet.put_off(waiting)
+                with suppress(VersionConflict):  # Jobs are busy: what is not done by then is put off.
+                    self._record(of_provider, tally)
+                done = [*tally.recorded, *tally.repeated]
+                if done:
+                    with self.owed.paid_with(provider, tally.waited()) as counts:
+                        self.sheet.settle(provider, counts, done)
+            except LedgerUnavailable:  # What was recorded waits still, and will be found recorded.
+                self.owed.add(provider, tally.waited())
+                raise
+            places = {receipt.place for receipt in done}
+            self.sheet.put_off([receipt for receipt in of_provider if receipt.place not in places])
             settled += len(done)
         return settled
 
-    def _record(self, receipts: Sequence[Receipt], counts: Counter[str]) -> list[Receipt]:
+    def _count_cut_off(self, provider: str, tally: Tally) -> None:
+        """Of a request that is refused: what was recorded all the same was received. It comes again as repeated."""
+        if not tally.recorded:
+            return
+        self.owed.add(provider, tally.counts(received=len(tally.recorded)))
+        with suppress(LedgerUnavailable), self.owed.paid_with(provider, {}) as counts:
+            self.sheet.note(provider, counts, [])
+
+    def _record(self, receipts: Sequence[Receipt], tally: Tally) -> list[Receipt]:
         """Of one provider; answers those whose message is not known."""
         job_of = self._jobs_of(receipts)
         waiting = [receipt for receipt in receipts if receipt.place not in job_of]
         # Delivered first: then nobody is asked about a message that failed at first and arrived after all.
         known = sorted((one for one in receipts if one.place in job_of), key=_delivered_first)
         for wave in _one_a_job([(job_of[receipt.place], receipt) for receipt in known]):
-            waiting += self._record_wave(wave, counts)
+            waiting += self._record_wave(wave, tally)
         return waiting
 
     def _jobs_of(self, receipts: Sequence[Receipt]) -> dict[tuple[str, str, str, str], str]:
@@ -108,7 +125,7 @@ class TakeReceipts:
         jobs = {receipt.place: found[receipt.message_id] for receipt in by_id if receipt.message_id in found}
         return jobs | {one.place: job for one in receipts if (job := job_of_key(one.idempotency_key))}
 
-    def _record_wave(self, wave: dict[str, Receipt], counts: Counter[str]) -> list[Receipt]:
+    def _record_wave(self, wave: dict[str, Receipt], tally: Tally) -> list[Receipt]:
         """At most one for each job: one load, one append, again for those to which others wrote first."""
         strangers: list[Receipt] = []
         left, conflict = dict(wave), VersionConflict("", 0, 0)
@@ -124,7 +141,7 @@ class TakeReceipts:
                     strangers.append(receipt)
                     continue
                 if not events:
-                    counts[ReceiptKind.REPEATED] += 1
+                    tally.repeated.append(receipt)
                     continue
                 cause = Cause(command_id=asked, correlation_id=job.batch_id, actor=f"receipt:{receipt.provider}")
                 appends.append(Append(job_id, history.version, events, cause))
@@ -134,8 +151,8 @@ class TakeReceipts:
                     conflicts.append(answer)
                     continue
                 [recorded] = [event for event in append.events if isinstance(event, ReceiptRecorded)]
-                counts[ReceiptKind.RECORDED] += 1
-                counts[ReceiptKind.CONTRADICTING] += recorded.contradicts
+                tally.recorded.append(left[append.stream])
+                tally.contradicting += recorded.contradicts
             if not conflicts:
                 return strangers
             conflict = conflicts[0]

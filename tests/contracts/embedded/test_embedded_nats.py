@@ -57,7 +57,7 @@ async def test_stopped_server_starts_again_with_its_streams_and_its_url(tmp_path
 async def test_acknowledged_message_survives_kill_9_of_the_server(fresh_nats):
     await add_message(fresh_nats.url)
     os.kill(fresh_nats.pid, signal.SIGKILL)
-    await_gone(fresh_nats.pid, limit_s=5)
+    await_gone(fresh_nats.pid, limit_s=30)
     fresh_nats.start()
     assert await messages(fresh_nats.url) == 1
 

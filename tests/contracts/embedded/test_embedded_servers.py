@@ -36,7 +36,7 @@ def test_owner_that_ends_without_stopping_them_takes_both_along(tmp_path):
     with start_owner(OWNER, tmp_path) as owner:
         pids = [int(word) for word in owner.stdout.readline().split()[:2]]
         owner.stdin.close()
-        assert owner.wait(10) == 0
+        assert owner.wait(60) == 0
     for pid in pids:
         await_gone(pid, limit_s=0)
 
@@ -46,8 +46,8 @@ def test_kill_9_of_the_owner_takes_both_along(tmp_path):
         line = owner.stdout.readline()
         owner.kill()
     postgres_pid, nats_pid, socket_folder = line.split()
-    await_gone(int(postgres_pid), limit_s=5)
-    await_gone(int(nats_pid), limit_s=5)
+    await_gone(int(postgres_pid), limit_s=30)
+    await_gone(int(nats_pid), limit_s=30)
     assert processes_naming(tmp_path) == []
     with EmbeddedServers(tmp_path):  # The next owner removes what only a living one could.
         assert not Path(socket_folder).exists()

@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -305,38 +306,35 @@ def test_a_filter_that_means_nothing_is_wrong_usage(recorded: str, run, wrong: t
     assert run("ledger", "search", "--job", f"{recorded}:99").err.startswith("error job_unknown\n")
 
 
+@contextmanager
+def tailing(*options: str) -> Iterator[subprocess.Popen[str]]:
+    """`dispatch ledger tail --follow` in a process of its own; killed where the test fails before it has ended."""
+    command = [sys.executable, "-m", "dispatch.entrypoints.cli.main", "ledger", "tail", "--follow", "--json", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def test_tail_follows_what_is_recorded(recorded: str, run, jobs_file):
-    command = [
-        sys.executable,
-        "-m",
-        "dispatch.entrypoints.cli.main",
-        "ledger",
-        "tail",
-        "--follow",
-        "--limit",
-        "1",
-        "--json",
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as following:
-        assert following.stdout is not None
+    with tailing("--limit", "1") as following:
         last = json.loads(following.stdout.readline())["position"]
         assert run("batch", "upload", jobs_file(name="other.csv", prefix="OTHER")).code == 0
         fresh = json.loads(following.stdout.readline())
         following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=30) == 0
+        assert following.wait(timeout=60) == 0
     assert fresh["position"] == last + 1
     assert fresh["name"] == "BatchReceived.2"
 
 
 def test_tail_follows_only_what_is_asked_for(system, recorded: str, run):
-    command = [sys.executable, "-m", "dispatch.entrypoints.cli.main", "ledger", "tail", "--follow", "--json"]
     assert run("job", "cancel", f"{recorded}:1", "--reason", "customer moved").code == 0
-    with subprocess.Popen([*command, "--name", "JobCancelled"], stdout=subprocess.PIPE, text=True) as following:
-        assert following.stdout is not None
+    with tailing("--name", "JobCancelled") as following:
         told = [json.loads(following.stdout.readline())]
         assert run("job", "cancel", f"{recorded}:2", "--reason", "customer moved").code == 0
         told.append(json.loads(following.stdout.readline()))
         following.send_signal(signal.SIGINT)
-        assert following.wait(timeout=30) == 0
+        assert following.wait(timeout=60) == 0
     assert [entry["name"] for entry in told] == ["JobCancelled"] * 2
     assert told[0]["position"] < told[1]["position"]

@@ -54,8 +54,10 @@ async def test_the_hundred_and_first_request_is_refused_and_the_headers_are_what
 @pytest.mark.acceptance("3.09")
 async def test_a_refused_caller_passes_again_after_retry_after(database_url, tmp_path):
     async with open_door(database_url, tmp_path, inbound_limit_loopback=True) as door:
-        answers = await asyncio.gather(*(door.client.get(PATH) for _ in range(110)))
-        waits = [int(answer.headers["retry-after"]) for answer in answers if answer.status_code == 429]
+        waits: list[int] = []
+        while not waits:  # A slow machine gets more than a hundred through: their time goes by meanwhile.
+            answers = await asyncio.gather(*(door.client.get(PATH) for _ in range(110)))
+            waits = [int(answer.headers["retry-after"]) for answer in answers if answer.status_code == 429]
         await asyncio.sleep(min(waits))
         assert (await door.client.get(PATH)).status_code == 200
 
@@ -135,9 +137,9 @@ async def test_when_nobody_can_decide_requests_pass_and_nobody_is_asked_for_a_wh
 
 async def test_a_decision_that_does_not_come_is_not_waited_for():
     release = threading.Event()
-    turnstile = Turnstile(lambda limits: [DECISION] if release.wait(5) else [])
+    turnstile = Turnstile(lambda limits: [DECISION] if release.wait(60) else [])
     try:
-        assert await asyncio.wait_for(turnstile.decide(Limit("k", Rate(1))), 2) is None
+        assert await asyncio.wait_for(turnstile.decide(Limit("k", Rate(1))), 30) is None
     finally:
         release.set()
 

@@ -26,7 +26,7 @@ async def test_a_live_stream_ends_with_bye_and_the_server_stops_at_once(database
         rest = [line async for line in lines]
         assert "event: bye" in rest
         await door.serving
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10, "not only when the grace is over"
 
 
 @pytest.mark.acceptance("4.17", part="requests are finished")
@@ -44,11 +44,11 @@ async def test_an_upload_under_way_is_finished_while_the_server_drains(database_
             door.client.post("/v1/batches", content=pieces(), headers={"Content-Type": "text/csv"})
         )
         await half_sent.wait()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not list((tmp_path / "files" / "uploads").iterdir()):
                 await door.client.get("/livez")
         door.stop.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await _answers(door):
                 pass
         go_on.set()
@@ -77,7 +77,7 @@ async def test_a_client_that_hangs_is_cut_off_when_the_grace_is_over(database_ur
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"POST /v1/batches HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\nContent-Length: 99\r\n\r\nref")
         await writer.drain()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not list((tmp_path / "files" / "uploads").iterdir()):
                 await asyncio.to_thread(app.queries.positions)
         began = time.monotonic()

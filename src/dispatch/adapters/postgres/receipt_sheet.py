@@ -5,6 +5,7 @@ What waits is nowhere else until it is recorded at its job, so these tables are 
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import psycopg
 from psycopg_pool import ConnectionPool
@@ -105,8 +106,7 @@ class PostgresReceiptSheet(ReceiptSheet):
                 more = [receipt.said_at for receipt in kept], [receipt.code for receipt in kept]
                 repeated = connection.execute(KEEP, (*_places(kept), *more)).fetchall()
                 counted[ReceiptKind.REPEATED] += sum(is_repeated for (is_repeated,) in repeated)
-            some = sorted((str(kind), count) for kind, count in counted.items() if count)
-            connection.execute(COUNT, (provider, [kind for kind, _ in some], [count for _, count in some]))
+            _count(connection, provider, counted)
 
     def due(self, limit: int) -> Sequence[Receipt]:
         with transaction(self._pool) as connection:
@@ -123,11 +123,17 @@ class PostgresReceiptSheet(ReceiptSheet):
             for provider, message_id, key, status, said_at, code in rows
         ]
 
-    def settle(self, receipts: Sequence[Receipt]) -> None:
-        self._each(SETTLE, receipts)
+    def settle(self, provider: str, counts: Mapping[str, int], receipts: Sequence[Receipt]) -> None:
+        with transaction(self._pool) as connection:
+            counted = Counter(counts)
+            if receipts:
+                counted[ReceiptKind.REPEATED] += connection.execute(SETTLE, _places(receipts)).rowcount
+            _count(connection, provider, counted)
 
     def put_off(self, receipts: Sequence[Receipt]) -> None:
-        self._each(PUT_OFF, receipts)
+        if receipts:
+            with transaction(self._pool) as connection:
+                connection.execute(PUT_OFF, _places(receipts))
 
     def totals(self) -> Sequence[ReceiptTotals]:
         with transaction(self._pool) as connection:
@@ -154,11 +160,12 @@ class PostgresReceiptSheet(ReceiptSheet):
             for provider, message_id, key, status, code, said_at, first_at, times in rows
         ]
 
-    def _each(self, statement: str, receipts: Sequence[Receipt]) -> None:
-        if receipts:
-            with transaction(self._pool) as connection:
-                connection.execute(statement, _places(sorted(receipts, key=lambda receipt: receipt.place)))
+
+def _count(connection: psycopg.Connection[Any], provider: str, counts: Mapping[str, int]) -> None:
+    some = sorted((str(kind), count) for kind, count in counts.items() if count)
+    connection.execute(COUNT, (provider, [kind for kind, _ in some], [count for _, count in some]))
 
 
 def _places(receipts: Sequence[Receipt]) -> tuple[list[str], ...]:
-    return tuple(list(column) for column in zip(*(receipt.place for receipt in receipts), strict=True))
+    places = sorted(receipt.place for receipt in receipts)
+    return tuple(list(column) for column in zip(*places, strict=True))

@@ -39,7 +39,8 @@ class ReceiptKind(StrEnum):
 class ReceiptTotals(msgspec.Struct, frozen=True, kw_only=True):
     """How many receipts a provider has sent, by what became of them; `waiting` is how many wait now.
 
-    received = recorded + repeated + pending + waiting, unless a request was cut off between two of its steps.
+    received = recorded + repeated + pending + waiting, unless a process was killed between a record and its count, or
+    the answer to a write was lost. Of a request that was refused after a part was recorded, that part was received.
     """
 
     provider: str
@@ -80,8 +81,8 @@ class ReceiptSheet(Protocol):
         """Of those that wait, the ones to be looked at now: again after a tenth of the time that they have waited."""
         ...
 
-    def settle(self, receipts: Sequence[Receipt]) -> None:
-        """They wait no longer."""
+    def settle(self, provider: str, counts: Mapping[str, int], receipts: Sequence[Receipt]) -> None:
+        """They wait no longer, and each that still did is repeated, beside these counts: all of it or nothing."""
         ...
 
     def put_off(self, receipts: Sequence[Receipt]) -> None:

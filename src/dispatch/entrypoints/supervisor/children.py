@@ -2,7 +2,6 @@
 
 import multiprocessing
 import signal
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -210,9 +209,3 @@ def play_simulator(scenario: str, port: int, receipts: dict[str, str], ready: Co
     simulator = Simulator(changed(scenario_of(scenario), receipts), port=port)
     ready.send(("simulator", simulator.base_url))
     simulator.run()
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -7,7 +7,6 @@ import msgspec
 from dispatch.application.calling.line import ReceiptsBy
 from dispatch.application.webhooks.signing import secret_text
 from dispatch.entrypoints.settings import Settings
-from dispatch.entrypoints.supervisor.children import free_port
 from dispatch.entrypoints.supervisor.failures import CannotStart
 
 SECRET_BYTES = 32
@@ -15,7 +14,7 @@ ASKED_AFTER_S = 5.0
 """After the latest receipt that the scenario can send."""
 
 
-def with_receipts(settings: Settings, scenario: str) -> tuple[Settings, dict[str, str]]:
+def with_receipts(settings: Settings, scenario: str, free_port: int) -> tuple[Settings, dict[str, str]]:
     """The settings by which the API takes the receipts of this scenario, and what the simulator has to know.
 
     Nothing is changed where the scenario sends none, says itself where to, or where a file declares the providers.
@@ -32,7 +31,7 @@ def with_receipts(settings: Settings, scenario: str) -> tuple[Settings, dict[str
         raise CannotStart("scenario_unknown", str(error), "--scenario", fix) from error
     if not described.receipts_copies or described.receipts_to or settings.providers_file:
         return settings, {}
-    port = settings.http_port or free_port()  # The simulator has to know it before the API listens.
+    port = settings.http_port or free_port  # The simulator has to know it before the API listens.
     secret = settings.notifier_receipt_secrets.replace(",", " ").split()
     one = secret[0] if secret else secret_text(os.urandom(SECRET_BYTES))
     host = settings.http_host if settings.http_host != "0.0.0.0" else "127.0.0.1"  # noqa: S104 - compared, not bound

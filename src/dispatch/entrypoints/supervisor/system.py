@@ -15,10 +15,11 @@ import structlog
 from dispatch.adapters.embedded.errors import EmbeddedServerError
 from dispatch.adapters.embedded.servers import EmbeddedServers
 from dispatch.entrypoints.settings import Settings, read_runtime
-from dispatch.entrypoints.supervisor.children import Children, free_port, play_roles, play_simulator
+from dispatch.entrypoints.supervisor.children import Children, play_roles, play_simulator
 from dispatch.entrypoints.supervisor.crew import Crew
 from dispatch.entrypoints.supervisor.failures import CannotStart
 from dispatch.entrypoints.supervisor.keeper import Keeper
+from dispatch.entrypoints.supervisor.ports import held_port
 from dispatch.entrypoints.supervisor.receipts import with_receipts
 from dispatch.entrypoints.supervisor.runtime import runtime_note
 from dispatch.entrypoints.supervisor.steward import Steward
@@ -117,9 +118,9 @@ class System:
         )
 
     def _use_simulator(self) -> None:
-        port = free_port()
+        port, api_port = (self._open.enter_context(held_port()) for _ in range(2))
         self.simulator_url = f"http://127.0.0.1:{port}"
-        self.settings, receipts = with_receipts(self.settings, self._scenario)
+        self.settings, receipts = with_receipts(self.settings, self._scenario, api_port)
         self._children.add("simulator", play_simulator, self._scenario, port, receipts)
         settings = self.settings
         self.settings = msgspec.structs.replace(
