@@ -58,8 +58,8 @@ def test_settings_are_those_of_production(postgres_server):
     assert postgres_server.version.startswith("18.")
 
 
-def test_each_test_gets_an_empty_database_of_its_own(database_url, postgres_server):
-    with psycopg.connect(database_url) as connection:
+def test_each_test_gets_an_empty_database_of_its_own(empty_url, postgres_server):
+    with psycopg.connect(empty_url) as connection:
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         name = connection.info.dbname
     assert tables == (0,)

@@ -209,8 +209,8 @@ def test_the_doctor_where_nothing_answers(run, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.postgres
-def test_the_doctor_on_a_database_that_was_never_prepared(run, database_url: str, tmp_path, monkeypatch):
-    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+def test_the_doctor_on_a_database_that_was_never_prepared(run, empty_url: str, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", empty_url)
     code, found = findings(run, "--data", tmp_path)
     assert code == 2
     assert found["schema"][0] == "fail"
@@ -238,11 +238,11 @@ def test_the_doctor_where_the_application_could_change_the_ledger(system, run, d
 
 
 @pytest.mark.postgres
-def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, database_url: str, tmp_path, monkeypatch):
-    url = application_url(database_url)
+def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, empty_url: str, tmp_path, monkeypatch):
+    url = application_url(empty_url)
     monkeypatch.setenv("DISPATCH_DATABASE_URL", url)
     monkeypatch.setenv("DISPATCH_DATA", str(tmp_path))
-    with psycopg.connect(database_url, autocommit=True) as owner:  # Another test may have made it; the roles stay.
+    with psycopg.connect(empty_url, autocommit=True) as owner:  # Perhaps there: the roles stay.
         if not owner.execute("SELECT FROM pg_roles WHERE rolname = 'dispatch_service'").rowcount:
             owner.execute("CREATE ROLE dispatch_service LOGIN PASSWORD 'test-only'")
     refused = run("migrate")
@@ -250,7 +250,7 @@ def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, database_url: 
     assert refused.err.startswith("error not_running\n")
     assert "the user dispatch_service may not change it" in refused.err
     assert "fix    run `dispatch migrate` as its owner" in refused.err
-    monkeypatch.setenv("DISPATCH_DATABASE_OWNER_URL", database_url)
+    monkeypatch.setenv("DISPATCH_DATABASE_OWNER_URL", empty_url)
     assert run("migrate", "--json").json() == {"revision": newest_revision()}
     assert run("migrate").out == f"the database is at revision {newest_revision()}\n"
     monkeypatch.delenv("DISPATCH_DATABASE_OWNER_URL")
