@@ -10,7 +10,10 @@ import pytest
 
 from dispatch.adapters.embedded.nats import EmbeddedNats
 from dispatch.adapters.embedded.postgres import EmbeddedPostgres
-from servers import EXTERNAL_DATABASE_URL, fresh_database
+from servers import EXTERNAL_DATABASE_URL, fresh_database, migrated_database
+
+UNSAFE = {"fsync": "off", "full_page_writes": "off"}
+"""Of the shared server alone: who kills a server has one of their own, with the settings of production."""
 
 # Hundreds of processes are started: where the environment forbids compiled modules, each would compile a thousand anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -33,8 +36,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A running Postgres with the settings of production, shared by the session's tests."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres")) as server:
+    """A running Postgres, shared by the session's tests. Nothing of it outlives them, so it waits for no disk."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=UNSAFE) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def production_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running Postgres with the settings of production, for the tests that look at them."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("production")) as server:
         yield server
 
 
@@ -45,10 +55,36 @@ def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedNa
         yield server
 
 
+@pytest.fixture(scope="session")
+def server_url(request: pytest.FixtureRequest) -> str:
+    """Where the session's tests have their databases, as who may create them."""
+    return EXTERNAL_DATABASE_URL or str(request.getfixturevalue("postgres_server").url)
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of the database that is copied for tests."""
+    with migrated_database(server_url, tmp_path_factory.mktemp("template")) as name:
+        yield name
+
+
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh empty database for this test."""
-    server_url = EXTERNAL_DATABASE_URL or request.getfixturevalue("postgres_server").url
+def database_url(server_url: str, template: str) -> Iterator[str]:
+    """A fresh database for this test: everything that `dispatch migrate` makes, and no event."""
+    with fresh_database(server_url, template=template) as url:
+        yield url
+
+
+@pytest.fixture
+def production_url(production_server: EmbeddedPostgres) -> Iterator[str]:
+    """A fresh empty database for this test, on a server with the settings of production."""
+    with fresh_database(production_server.url) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_url(server_url: str) -> Iterator[str]:
+    """A fresh database for this test in which nothing was made, for tests about how it is."""
     with fresh_database(server_url) as url:
         yield url
 

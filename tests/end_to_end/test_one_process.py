@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.end_to_end, pytest.mark.postgres, pytest.mark.nats, py
 
 @pytest.mark.acceptance("4.06")
 def test_worker_and_timers_in_the_same_process_do_the_whole_job(
-    tmp_path: Path, database_url: str, fresh_nats: EmbeddedNats
+    tmp_path: Path, empty_url: str, fresh_nats: EmbeddedNats
 ):
     """Against providers that fail now and then, so that retries are due and the timers find them.
 
@@ -31,7 +31,7 @@ def test_worker_and_timers_in_the_same_process_do_the_whole_job(
         url = providers.stdout.readline().split()[-1]
         environ = environment(
             data=str(tmp_path / "data"),
-            database_url=database_url,
+            database_url=empty_url,
             nats_url=fresh_nats.url,
             http_port="0",
             contact_finder_url=url,

@@ -28,11 +28,11 @@ app.close()
 
 
 @pytest.mark.postgres
-def test_a_role_finds_its_modules_loaded(tmp_path, database_url):
+def test_a_role_finds_its_modules_loaded(tmp_path, empty_url):
     environ = environment(
         data=str(tmp_path),
-        database_url=application_url(database_url),
-        database_owner_url=database_url,
+        database_url=application_url(empty_url),
+        database_owner_url=empty_url,
         nats_url="nats://127.0.0.1:1",
     )
     subprocess.run([sys.executable, "-m", "dispatch.entrypoints.cli.main", "migrate"], env=environ, check=True)

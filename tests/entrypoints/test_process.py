@@ -75,9 +75,9 @@ def test_a_connection_that_is_closed_for_good_ends_the_process(tmp_path, nats_ur
 @pytest.mark.acceptance(
     "4.07", part="settings, log, broker and Postgres with its migrations and views stand before any role"
 )
-def test_a_role_begins_when_everything_that_it_needs_is_there(tmp_path, nats_url, database_url):
+def test_a_role_begins_when_everything_that_it_needs_is_there(tmp_path, nats_url, empty_url):
     """On a database that is still empty; the API, the workers and the timers are roles."""
-    with start_owner(OWNER, nats_url, database_url, tmp_path, "late", 5) as process:
+    with start_owner(OWNER, nats_url, empty_url, tmp_path, "late", 5) as process:
         assert process.stdout.readline() == "schema True, views True, broker True\n"
         process.send_signal(signal.SIGTERM)
         assert process.wait(WITHIN_S) == 0

@@ -33,7 +33,7 @@ OWNER = """
 """
 
 
-def test_settings_are_those_of_production(postgres_server):
+def test_settings_are_those_of_production(production_server):
     expected = {
         "fsync": "on",
         "synchronous_commit": "on",
@@ -48,18 +48,18 @@ def test_settings_are_those_of_production(postgres_server):
         "TimeZone": "UTC",
         "server_encoding": "UTF8",
     }
-    with psycopg.connect(postgres_server.url) as connection:
+    with psycopg.connect(production_server.url) as connection:
         found = {name: connection.execute(f"SHOW {name}").fetchone()[0] for name in expected}
         collation = connection.execute("SELECT datcollate FROM pg_database WHERE datname = 'dispatch'").fetchone()
         user = connection.execute("SELECT current_user, rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
     assert found == expected
     assert collation == ("C",)
     assert user == ("dispatch", True)
-    assert postgres_server.version.startswith("18.")
+    assert production_server.version.startswith("18.")
 
 
-def test_each_test_gets_an_empty_database_of_its_own(database_url, postgres_server):
-    with psycopg.connect(database_url) as connection:
+def test_each_test_gets_an_empty_database_of_its_own(empty_url, postgres_server):
+    with psycopg.connect(empty_url) as connection:
         tables = connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone()
         name = connection.info.dbname
     assert tables == (0,)

@@ -39,10 +39,10 @@ def test_even_the_superuser_is_refused(database_url: str, change: str, mode: str
         assert ledger.head() > head
 
 
-def test_a_guard_that_is_off_is_seen(database_url: str):
-    assert inspect_server(database_url).is_append_only is False  # Not migrated.
-    with opened_ledger(database_url):
-        assert inspect_server(database_url).is_append_only is True
-        with psycopg.connect(database_url, autocommit=True) as owner:
+def test_a_guard_that_is_off_is_seen(empty_url: str):
+    assert inspect_server(empty_url).is_append_only is False  # Not migrated.
+    with opened_ledger(empty_url):
+        assert inspect_server(empty_url).is_append_only is True
+        with psycopg.connect(empty_url, autocommit=True) as owner:
             owner.execute("ALTER TABLE ledger.stored_events DISABLE TRIGGER append_only")
-        assert inspect_server(database_url).is_append_only is False
+        assert inspect_server(empty_url).is_append_only is False

@@ -48,7 +48,7 @@ def test_through_the_recorder(database_url, postgres_ledger, events, state):
 
 
 @pytest.mark.timeout(60)
-def test_the_librarys_own_recorder_hangs_there(database_url):
+def test_the_librarys_own_recorder_hangs_there(empty_url):
     """Why ours exists. When this fails, the library or psycopg was mended: look again at what we do beside it."""
     owner = start_owner(
         """
@@ -65,7 +65,7 @@ def test_the_librarys_own_recorder_hangs_there(database_url):
         print("inserting", flush=True)
         recorder.insert_events([StoredEvent(uuid4(), 1, "big", b"x" * 4_000) for _ in range(1_250)])
         """,
-        database_url,
+        empty_url,
     )
     with owner:
         try:

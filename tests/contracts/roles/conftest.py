@@ -12,6 +12,12 @@ from servers import application_url
 
 
 @pytest.fixture
+def database_url(empty_url: str) -> str:
+    """These tests are about what a migration makes: each runs it on an empty database, none gets a copy."""
+    return empty_url
+
+
+@pytest.fixture
 def app(database_url: str, tmp_path: Path) -> Iterator[App]:
     """Migrated by the owner, everything else done by a user of its own."""
     settings = Settings(

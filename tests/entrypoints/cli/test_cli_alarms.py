@@ -18,6 +18,12 @@ from dispatch.entrypoints.settings import Settings
 pytestmark = pytest.mark.postgres
 
 
+@pytest.fixture
+def database_url(production_url: str) -> str:
+    """The doctor looks at the server's settings too, and its exit code counts them."""
+    return production_url
+
+
 def found(run, name: str) -> list[dict[str, str]]:
     return [one for one in run("doctor", "--json").json()["findings"] if one["name"] == name]
 

@@ -17,6 +17,12 @@ from servers import application_url
 
 
 @pytest.fixture
+def database_url(production_url: str) -> str:
+    """The doctor looks at the server's settings too, and its exit code counts them."""
+    return production_url
+
+
+@pytest.fixture
 def batch_id(system, run, jobs_file) -> str:
     """A batch of 19 jobs at the first stage, and one refused row."""
     batch_id = run("batch", "upload", jobs_file(good=19, bad=1), "--json").json()["batch_id"]
@@ -209,8 +215,8 @@ def test_the_doctor_where_nothing_answers(run, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.postgres
-def test_the_doctor_on_a_database_that_was_never_prepared(run, database_url: str, tmp_path, monkeypatch):
-    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+def test_the_doctor_on_a_database_that_was_never_prepared(run, empty_url: str, tmp_path, monkeypatch):
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", empty_url)
     code, found = findings(run, "--data", tmp_path)
     assert code == 2
     assert found["schema"][0] == "fail"
@@ -238,11 +244,11 @@ def test_the_doctor_where_the_application_could_change_the_ledger(system, run, d
 
 
 @pytest.mark.postgres
-def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, database_url: str, tmp_path, monkeypatch):
-    url = application_url(database_url)
+def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, empty_url: str, tmp_path, monkeypatch):
+    url = application_url(empty_url)
     monkeypatch.setenv("DISPATCH_DATABASE_URL", url)
     monkeypatch.setenv("DISPATCH_DATA", str(tmp_path))
-    with psycopg.connect(database_url, autocommit=True) as owner:  # Another test may have made it; the roles stay.
+    with psycopg.connect(empty_url, autocommit=True) as owner:  # Perhaps there: the roles stay.
         if not owner.execute("SELECT FROM pg_roles WHERE rolname = 'dispatch_service'").rowcount:
             owner.execute("CREATE ROLE dispatch_service LOGIN PASSWORD 'test-only'")
     refused = run("migrate")
@@ -250,7 +256,7 @@ def test_the_owner_prepares_a_database_for_a_user_of_its_own(run, database_url: 
     assert refused.err.startswith("error not_running\n")
     assert "the user dispatch_service may not change it" in refused.err
     assert "fix    run `dispatch migrate` as its owner" in refused.err
-    monkeypatch.setenv("DISPATCH_DATABASE_OWNER_URL", database_url)
+    monkeypatch.setenv("DISPATCH_DATABASE_OWNER_URL", empty_url)
     assert run("migrate", "--json").json() == {"revision": newest_revision()}
     assert run("migrate").out == f"the database is at revision {newest_revision()}\n"
     monkeypatch.delenv("DISPATCH_DATABASE_OWNER_URL")

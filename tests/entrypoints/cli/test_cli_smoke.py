@@ -114,8 +114,8 @@ def test_what_is_broken_is_named(used, run, database_url, name):
     assert all(failed.values())
 
 
-def test_an_empty_database_fails_every_case_that_needs_one(database_url, run, monkeypatch):
-    monkeypatch.setenv("DISPATCH_DATABASE_URL", database_url)
+def test_an_empty_database_fails_every_case_that_needs_one(empty_url, run, monkeypatch):
+    monkeypatch.setenv("DISPATCH_DATABASE_URL", empty_url)
     answer = run("smoke", "schema", "--json")
     assert (answer.code, answer.json()["passed"]) == (1, 0)
 

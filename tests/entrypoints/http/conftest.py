@@ -7,14 +7,13 @@ import pytest
 import pytest_asyncio
 from http_door import Door, open_door
 
-from servers import EXTERNAL_DATABASE_URL, fresh_database
+from servers import fresh_database
 
 
 @pytest.fixture(scope="module")
-def module_database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A database that the tests of a module share."""
-    server_url = EXTERNAL_DATABASE_URL or request.getfixturevalue("postgres_server").url
-    with fresh_database(server_url) as url:
+def module_database_url(server_url: str, template: str) -> Iterator[str]:
+    """A database that the tests of a module share, migrated."""
+    with fresh_database(server_url, template=template) as url:
         yield url
 
 
@@ -27,6 +26,6 @@ async def door(module_database_url: str, tmp_path_factory: pytest.TempPathFactor
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def own_door(database_url: str, tmp_path: Path) -> AsyncIterator[Door]:
-    """A server of this test alone, on an empty database."""
+    """A server of this test alone, on a database of its own."""
     async with open_door(database_url, tmp_path) as opened:
         yield opened

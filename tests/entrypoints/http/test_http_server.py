@@ -107,10 +107,10 @@ async def test_readiness_turns_red_while_draining(database_url: str, tmp_path: P
         await asyncio.to_thread(app.close)
 
 
-async def test_a_port_that_is_taken_is_said_with_the_way_out(database_url: str, tmp_path: Path):
+async def test_a_port_that_is_taken_is_said_with_the_way_out(empty_url: str, tmp_path: Path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        app = await asyncio.to_thread(open_app, Settings(database_url=database_url, data=tmp_path, http_port=port))
+        app = await asyncio.to_thread(open_app, Settings(database_url=empty_url, data=tmp_path, http_port=port))
         try:
             with pytest.raises(CannotListen, match=rf"port {port} \(Address already in use\).*DISPATCH_HTTP_PORT"):
                 await serve(app, stop=asyncio.Event(), nats_check=None, on_started=print)
