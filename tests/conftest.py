@@ -76,9 +76,9 @@ def database_url(server_url: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def production_url(production_server: EmbeddedPostgres) -> Iterator[str]:
+def production_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A fresh empty database for this test, on a server with the settings of production."""
-    with fresh_database(production_server.url) as url:
+    with fresh_database(EXTERNAL_DATABASE_URL or request.getfixturevalue("production_server").url) as url:
         yield url
 
 

@@ -7,6 +7,12 @@ from ledgers import opened_ledger
 
 
 @pytest.fixture
+def database_url(production_url):
+    """Those who race here wait for the disk, as in production: without that the windows would be narrower."""
+    return production_url
+
+
+@pytest.fixture
 def memory_ledger():
     return MemoryLedger()
 
