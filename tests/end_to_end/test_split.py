@@ -47,7 +47,7 @@ def running(command: list[str], environ: dict[str, str], log: Path) -> Iterator[
 @pytest.mark.acceptance("2.02", part="the system spread out works as the application's user")
 @pytest.mark.parametrize("users", ["owner and application", "one for everything"])
 def test_the_services_of_compose_do_the_whole_job_together(
-    tmp_path: Path, empty_url: str, fresh_nats: EmbeddedNats, users: str
+    tmp_path: Path, production_url: str, fresh_nats: EmbeddedNats, users: str
 ):
     simulator = [sys.executable, "-m", "dispatch.adapters.providers.simulator", "--port", "0", "--scenario", "calm"]
     roles: dict[str, subprocess.Popen[str]] = {}
@@ -57,7 +57,7 @@ def test_the_services_of_compose_do_the_whole_job_together(
         url = providers.stdout.readline().split()[-1]
         environ = environment(
             data=str(tmp_path / "data"),
-            database_url=empty_url if users == "one for everything" else application_url(empty_url),
+            database_url=production_url if users == "one for everything" else application_url(production_url),
             nats_url=fresh_nats.url,
             http_port="0",
             contact_finder_url=url,
@@ -66,7 +66,9 @@ def test_the_services_of_compose_do_the_whole_job_together(
         )
         if users == "owner and application":
             prepare = [*DISPATCH, *COMPOSE["services"]["migrate"]["command"]]
-            subprocess.run(prepare, env=environ | {"DISPATCH_DATABASE_OWNER_URL": empty_url}, check=True, timeout=60)
+            subprocess.run(
+                prepare, env=environ | {"DISPATCH_DATABASE_OWNER_URL": production_url}, check=True, timeout=60
+            )
         for name, command in COMMANDS.items():  # All at once, on an empty database where nobody has prepared it.
             roles[name] = stack.enter_context(running([*DISPATCH, *command], environ, tmp_path / f"{name}.log"))
         batch = upload_when_prepared(environ)
