@@ -14,6 +14,7 @@ from dispatch.adapters.privacy.address_runs import write_run
 from dispatch.adapters.privacy.cipher import new_keys, wrap_all
 from dispatch.adapters.privacy.key_blocks import (
     Slot,
+    block_of,
     by_block,
     destroy_slots,
     find_blocks,
@@ -30,6 +31,27 @@ OFFER = """
 INSERT INTO privacy.subject_keys (subject, master_key, wrapped)
 SELECT subject, %b, wrapped FROM unnest(%b::text[]::uuid[], %b::bytea[]) AS offered (subject, wrapped) ORDER BY subject
 ON CONFLICT DO NOTHING
+"""
+MAKE = """
+WITH in_use AS MATERIALIZED (
+    SELECT FROM privacy.master_keys WHERE id = %b AND retired_at IS NULL FOR SHARE
+), made AS (
+    INSERT INTO privacy.subject_keys (subject, master_key, wrapped)
+    SELECT subject, %b, wrapped
+    FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[], %b::bytea[]) AS offered (subject, block, wrapped)
+    WHERE EXISTS (SELECT FROM in_use)
+    AND NOT EXISTS (SELECT FROM privacy.key_blocks AS kept WHERE kept.block = offered.block)
+    ORDER BY subject
+    ON CONFLICT DO NOTHING
+    RETURNING subject
+), remembered AS (
+    INSERT INTO privacy.addresses (contact, subject)
+    SELECT contact, subject FROM unnest(%b::text[]::uuid[], %b::text[]::uuid[]) AS known (contact, subject)
+    WHERE subject IN (SELECT subject FROM made)
+    ORDER BY contact, subject
+    ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM made
 """
 FIND = (
     "SELECT uuid_send(subject), master_key, wrapped FROM privacy.subject_keys WHERE subject = ANY(%b::text[]::uuid[])"
@@ -67,6 +89,21 @@ class SubjectKeys:
         with statements(self._pool) as connection:
             stored = _find(connection, subjects)
         return self._opened(stored)
+
+    def make(self, subjects: Sequence[bytes], addresses: Pairs) -> dict[bytes, bytes | None] | None:
+        """As `ensure`, in one statement, for subjects that nobody has met; None where one of them has a key already,
+        or the master key was rotated: ask `ensure` then.
+
+        Raises as it does.
+        """
+        master_id, master_key = self._keyring.in_use()
+        fresh, pairs = new_keys(subjects), list(addresses)
+        blocks = [block_of(subject)[0] for subject in fresh]
+        asked = (master_id, master_id, _texts(fresh), _texts(blocks), wrap_all(master_key, fresh))
+        known = (_texts(contact for contact, _ in pairs), _texts(subject for _, subject in pairs))
+        with statements(self._pool) as connection:
+            [(made,)] = connection.execute(MAKE, (*asked, *known)).fetchall()
+        return dict(fresh) if made == len(fresh) else None
 
     def ensure(self, subjects: Sequence[bytes], addresses: Pairs) -> dict[bytes, bytes | None]:
         """The key of each subject, made where there is none, durably; None where it was destroyed.

@@ -94,7 +94,8 @@ class PostgresPersonVault:
             for person in known
             for kind, value in addresses_of(person)
         ]
-        return _encrypted(appends, self._at_once.ensure(list(persons), pairs))
+        are_new = all(append.version == 0 for append, _ in holding)
+        return _encrypted(appends, self._at_once.ensure(list(persons), pairs, are_new=are_new))
 
     def _encrypt_import(self, appends: Sequence[Append]) -> list[Append]:
         """One new job each, in one pass."""
