@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from following import catch_up
 from msgspec.structs import replace
@@ -39,6 +40,16 @@ def test_escalations_are_open_until_someone_ends_them(given, queries):
     assert [(row.reason, row.opened_at) for row in queries.escalations()] == [("refused", NOON + timedelta(hours=1))]
     given(examples.cancelled)
     assert queries.escalations() == []
+
+
+@pytest.mark.acceptance("S.06", part="retention: what was resolved stays longer than 90 days, with how it ended")
+def test_what_was_resolved_long_ago_is_kept_with_how_it_ended(given, ledger, projector, database_url):
+    raised, resumed = (datetime.now(UTC) - timedelta(days=days) for days in (101, 100))
+    given(examples.opened, replace(examples.escalated, at=raised), replace(examples.resumed, at=resumed))
+    assert rebuild(database_url, ledger, "escalations").same
+    with psycopg.connect(database_url) as connection:
+        kept = connection.execute("SELECT reason, opened_at, resolved_at, resolution FROM ops.escalations").fetchall()
+    assert kept == [("timeout", raised, resumed, "resumed")]
 
 
 @pytest.mark.parametrize(("hours", "priority"), [(23, "NORMAL"), (25, "HIGH"), (49, "CRITICAL")])
