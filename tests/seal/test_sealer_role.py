@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from dispatch.adapters.seal.exports import CheckpointFolder
 from dispatch.adapters.seal.sealer import Sealer
 from dispatch.entrypoints.roles import sealer as role
+from dispatch.entrypoints.sealing import Sealing
 
 pytestmark = pytest.mark.postgres
 
@@ -41,9 +42,9 @@ async def test_it_seals_exports_and_copies_the_last_checkpoint_out_when_it_stops
     assert [one.size for one in exports.all()] == [3, 5]
 
 
-async def test_under_a_load_that_never_ends_checkpoints_are_few_and_are_copied_out(
-    sealer: Sealer, grow, exports: CheckpointFolder, monkeypatch
-):
+@pytest.fixture
+def steps(sealer: Sealer, grow, monkeypatch) -> list[int]:
+    """What each step sealed; behind each of them somebody appends."""
     steps, seal = [], sealer.step
 
     def step_and_grow() -> int:
@@ -52,6 +53,12 @@ async def test_under_a_load_that_never_ends_checkpoints_are_few_and_are_copied_o
         return steps[-1]
 
     monkeypatch.setattr(sealer, "step", step_and_grow)
+    return steps
+
+
+async def test_under_a_load_that_never_ends_checkpoints_are_few_and_are_copied_out(
+    sealer: Sealer, grow, exports: CheckpointFolder, steps
+):
     over = asyncio.Event()
     grow(3)
     playing = asyncio.create_task(role._seal(sealer, 3_600.0, over))
@@ -61,6 +68,15 @@ async def test_under_a_load_that_never_ends_checkpoints_are_few_and_are_copied_o
     finally:
         over.set()
         await playing
+
+
+def test_whoever_asks_for_a_checkpoint_now_gets_it_under_a_load_that_never_ends(
+    sealer: Sealer, grow, seal_key, exports: CheckpointFolder, steps
+):
+    grow(3)
+    Sealing(seal_key, sealer, evidence=None).sign_now()
+    assert steps == [3]
+    assert exports.latest().size == 3
 
 
 async def test_what_cannot_be_sealed_is_an_alarm_and_not_the_end(sealer: Sealer, grow, superuser, monkeypatch):

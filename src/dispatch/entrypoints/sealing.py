@@ -7,7 +7,7 @@ from dispatch.adapters.seal.evidence import PostgresEvidence
 from dispatch.adapters.seal.exports import ROTATIONS, CheckpointFolder
 from dispatch.adapters.seal.keys import SealKey
 from dispatch.adapters.seal.notes import KeyInvalid
-from dispatch.adapters.seal.sealer import Sealer, SealRefused
+from dispatch.adapters.seal.sealer import EVENTS_PER_CHECKPOINT, Sealer, SealRefused
 from dispatch.application.ports.evidence import EvidenceMissing, LedgerEvidence
 from dispatch.entrypoints.settings import Settings
 
@@ -23,7 +23,7 @@ class Sealing:
     def sign_now(self) -> None:
         """Seal what is recorded and copy the checkpoint out, without waiting for the role. Raises EvidenceMissing."""
         try:
-            while self.sealer.step():
+            while self.sealer.step() >= EVENTS_PER_CHECKPOINT:
                 pass
             self.sealer.export()
         except (SealRefused, KeyInvalid) as error:

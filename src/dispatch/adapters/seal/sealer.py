@@ -59,6 +59,9 @@ class Sealer:
     def step(self) -> int:
         """Seal what is new, up to 65,536 events; answers how many there were.
 
+        Fewer than EVENTS_PER_CHECKPOINT: all that was there is sealed. Whoever steps on until there are none keeps
+        pace with those who append, and signs each append.
+
         Raises:
             SealRefused: what is stored contradicts what was signed; nothing is signed.
             KeyInvalid, OSError: the key file cannot be used.
